@@ -1,0 +1,27 @@
+/** The room for programs: JSON messages, one a line, shared by the server and `client.ts`. */
+import { Schema } from "effect"
+import { Codec, Framing, Protocol } from "effect-sluice"
+
+export const ClientMessage = Schema.Union([
+  Schema.TaggedStruct("Join", { name: Schema.String }),
+  Schema.TaggedStruct("Say", { text: Schema.String }),
+  Schema.TaggedStruct("Who", {})
+])
+
+export const ServerMessage = Schema.Union([
+  Schema.TaggedStruct("Welcome", { name: Schema.String }),
+  Schema.TaggedStruct("Refused", { reason: Schema.String }),
+  Schema.TaggedStruct("Members", { names: Schema.Array(Schema.String) }),
+  Schema.TaggedStruct("Joined", { name: Schema.String }),
+  Schema.TaggedStruct("Left", { name: Schema.String }),
+  Schema.TaggedStruct("Said", { name: Schema.String, text: Schema.String })
+])
+
+export type ClientMessage = typeof ClientMessage.Type
+export type ServerMessage = typeof ServerMessage.Type
+
+export const ChatJson = Protocol.make("ChatJson", {
+  framing: Framing.lines({ maxLength: 4096 }),
+  fromClient: Codec.json(ClientMessage),
+  fromServer: Codec.json(ServerMessage)
+})

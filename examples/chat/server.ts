@@ -1,0 +1,26 @@
+/**
+ * A chat room: `nc 127.0.0.1 7000` for people, `npx tsx examples/chat/client.ts NAME` for programs.
+ *
+ * `PORT` is where people connect (7000), `JSON_PORT` where programs do (one above).
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Config, Effect } from "effect"
+import { Transport, TransportNode } from "effect-sluice"
+import { JsonServer } from "./json.ts"
+import { Room } from "./room.ts"
+import { TextServer } from "./text.ts"
+
+const program = Effect.gen(function* () {
+  const port = yield* Config.Port("PORT").pipe(Config.withDefault(7000))
+  const jsonPort = yield* Config.Port("JSON_PORT").pipe(Config.withDefault(port === 0 ? 0 : port + 1))
+
+  const text = yield* Effect.provide(TextServer, TransportNode.layerTcp({ port }))
+  yield* Effect.log(`chat for people listens on ${Transport.formatAddress(text.address)}`)
+
+  const json = yield* Effect.provide(JsonServer, TransportNode.layerTcp({ port: jsonPort }))
+  yield* Effect.log(`chat for programs listens on ${Transport.formatAddress(json.address)}`)
+
+  return yield* Effect.never
+})
+
+program.pipe(Effect.provide(Room.layer), Effect.scoped, NodeRuntime.runMain)

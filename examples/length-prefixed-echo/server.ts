@@ -1,0 +1,26 @@
+/** A 4-byte big-endian length and as many bytes in, the same out; what the benchmarks drive. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Config, Effect, Layer, Stream } from "effect"
+import { Codec, Framing, Protocol, Server, Transport, TransportNode } from "effect-sluice"
+
+const Echo = Protocol.make("LengthPrefixedEcho", {
+  framing: Framing.lengthPrefixed(),
+  fromClient: Codec.bytes,
+  fromServer: Codec.bytes
+})
+
+const EchoServer = Server.layer(Echo, (connection) => Stream.run(connection.messages, connection.sink))
+
+const Announce = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { address } = yield* Server.Server
+    yield* Effect.log(`length-prefixed-echo listens on ${Transport.formatAddress(address)}`)
+  })
+)
+
+Announce.pipe(
+  Layer.provide(EchoServer),
+  Layer.provide(TransportNode.layerTcpConfig({ port: Config.Port("PORT").pipe(Config.withDefault(7000)) })),
+  Layer.launch,
+  NodeRuntime.runMain
+)

@@ -1,0 +1,112 @@
+/**
+ * A growing byte buffer that framings append encoded frames to.
+ *
+ * One writer holds a whole batch, so that many small messages leave in one write.
+ *
+ * @since 0.1.0
+ */
+import { allocate } from "./internal/bytes.ts"
+
+/**
+ * The order of the bytes of a number on the wire.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ByteOrder = "big" | "little"
+
+/**
+ * A growing byte buffer. Numbers are unsigned; offsets count from the start of the buffer.
+ *
+ * The buffer doubles as it grows and starts small, so an idle connection holds nothing. It has no bound of
+ * its own: whoever appends (the outbound queue, through its byte limit) keeps it bounded.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class ByteWriter {
+  private buffer: Uint8Array = empty
+  private used = 0
+
+  /** How many bytes have been written. */
+  get length(): number {
+    return this.used
+  }
+
+  /** Makes room for `size` more bytes and returns the offset where they begin. Their content is undefined. */
+  reserve(size: number): number {
+    const start = this.used
+    const end = start + size
+    if (end > this.buffer.length) this.grow(end)
+    this.used = end
+    return start
+  }
+
+  /** Appends one byte. */
+  writeByte(value: number): void {
+    const at = this.reserve(1)
+    this.buffer[at] = value
+  }
+
+  /** Appends a copy of `bytes`. */
+  writeBytes(bytes: Uint8Array): void {
+    const at = this.reserve(bytes.length)
+    this.buffer.set(bytes, at)
+  }
+
+  /** Appends `count` zero bytes. */
+  writeZeros(count: number): void {
+    const at = this.reserve(count)
+    this.buffer.fill(0, at, at + count)
+  }
+
+  /** Appends an unsigned integer of `width` bytes (1 to 8); `value` must be a safe integer that fits. */
+  writeUint(value: number, width: number, order: ByteOrder): void {
+    const at = this.reserve(width)
+    this.setUint(at, value, width, order)
+  }
+
+  /** Overwrites `width` bytes at `offset`, which must have been written, with an unsigned integer. */
+  setUint(offset: number, value: number, width: number, order: ByteOrder): void {
+    const buffer = this.buffer
+    let rest = value
+    if (order === "big") {
+      for (let i = offset + width - 1; i >= offset; i--) {
+        buffer[i] = rest & 0xff
+        rest = rest > 0xffffffff ? Math.floor(rest / 256) : rest >>> 8
+      }
+    } else {
+      for (let i = offset; i < offset + width; i++) {
+        buffer[i] = rest & 0xff
+        rest = rest > 0xffffffff ? Math.floor(rest / 256) : rest >>> 8
+      }
+    }
+  }
+
+  /** Forgets everything after the first `length` bytes: undoes a frame that could not be finished. */
+  truncate(length: number): void {
+    if (length < this.used) this.used = length
+  }
+
+  /** What has been written, as a view that the next write may move or change. */
+  view(): Uint8Array {
+    return this.buffer.subarray(0, this.used)
+  }
+
+  /** Hands the written bytes over to the caller and starts again with an empty buffer. */
+  take(): Uint8Array {
+    const bytes = this.view()
+    this.buffer = empty
+    this.used = 0
+    return bytes
+  }
+
+  private grow(needed: number): void {
+    const next = allocate(Math.max(needed, this.buffer.length * 2, smallest))
+    next.set(this.view())
+    this.buffer = next
+  }
+}
+
+const empty = new Uint8Array(0)
+const smallest = 128

@@ -1,0 +1,42 @@
+/**
+ * Why a connection ended.
+ *
+ * A connection has exactly one reason: the first thing that ended it. Everyone who asks gets the same one.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import type * as Error from "./SluiceError.ts"
+
+/**
+ * Why a connection ended.
+ *
+ * - `PeerClosed`: the peer ended its side in good order
+ * - `LocalClosed`: our handler completed, or someone here called `close` or `abort`
+ * - `PeerReset`: the peer or the network broke the connection; `detail` is the system's word for it
+ * - `FrameError`: the peer's bytes broke the framing
+ * - `MessageError`: a frame was not a message of the protocol, and the policy is to close
+ * - `HandlerFailed`: our handler failed or died; the cause is kept
+ * - `ServerStopped`: the server was stopped while the connection was open
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CloseReason = Data.TaggedEnum<{
+  PeerClosed: {}
+  LocalClosed: {}
+  PeerReset: { readonly detail: string }
+  FrameError: { readonly error: Error.FrameError }
+  MessageError: { readonly error: Error.MessageError }
+  HandlerFailed: { readonly cause: Cause.Cause<unknown> }
+  ServerStopped: {}
+}>
+
+/**
+ * Constructors, `$is` and `$match` of the close reasons.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const CloseReason = Data.taggedEnum<CloseReason>()

@@ -1,0 +1,168 @@
+/**
+ * Codecs: how a frame's bytes become a message of the protocol, and the reverse.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { Packr } from "msgpackr"
+import { decodeUtf8, encodeUtf8 } from "./internal/bytes.ts"
+import { toBinarySchema } from "./internal/codec/binary.ts"
+import { codecError, schemaDecoder, schemaEncoder } from "./internal/codec/schemaCodec.ts"
+import type { CodecError } from "./SluiceError.ts"
+
+/**
+ * Turns frames into messages of type `A` and back.
+ *
+ * Both ways are effects, so that a schema may use services (`RD` to decode, `RE` to encode) or take its time.
+ * One that already is an `Exit`, as `Effect.succeed` and `Effect.fail` are, is taken on the spot and costs no fiber.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Codec<in out A, out RD = never, out RE = never> {
+  readonly name: string
+  readonly decode: (frame: Uint8Array) => Effect.Effect<A, CodecError, RD>
+  readonly encode: (message: A) => Effect.Effect<Uint8Array, CodecError, RE>
+  /** Whether a decoded message may be a view into its frame, so that a queue must not let it pin a large chunk. */
+  readonly views: boolean
+}
+
+/**
+ * A codec of one's own. Fail with a {@link CodecError}; {@link fail} makes one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <A, RD = never, RE = never>(
+  name: string,
+  options: {
+    readonly decode: (frame: Uint8Array) => Effect.Effect<A, CodecError, RD>
+    readonly encode: (message: A) => Effect.Effect<Uint8Array, CodecError, RE>
+    /** Whether a decoded message may be a view into its frame. Default true, which is always safe. */
+    readonly views?: boolean
+  }
+): Codec<A, RD, RE> => ({ name, decode: options.decode, encode: options.encode, views: options.views ?? true })
+
+/**
+ * What a codec answers to bytes or a message that it cannot turn: a failure with `message`, cut at 200 characters.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fail = (codec: string, message: string): Effect.Effect<never, CodecError> =>
+  Exit.fail(codecError(codec, message))
+
+/**
+ * A message is its frame. Nothing is copied: the message is a view that stays as it is for as long as it is held.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const bytes: Codec<Uint8Array> = make("bytes", { decode: Exit.succeed, encode: Exit.succeed })
+
+/**
+ * A message is a text. Malformed UTF-8 fails; a byte order mark is kept; lone surrogates are written as U+FFFD.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const utf8: Codec<string> = make("utf8", {
+  decode: (frame) => {
+    const text = decodeUtf8(frame)
+    return text === undefined ? fail("utf8", "malformed UTF-8") : Exit.succeed(text)
+  },
+  encode: (text) => Exit.succeed(encodeUtf8(text)),
+  views: false
+})
+
+/**
+ * A message is a JSON text (RFC 8259) of the schema's JSON form: dates are ISO texts, `bigint`s are texts.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const json = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): Codec<A, RD, RE> => {
+  const jsonSchema = Schema.toCodecJson(schema)
+  const decodeValue = schemaDecoder("json", jsonSchema)
+  const encodeValue = schemaEncoder("json", jsonSchema)
+  return make("json", {
+    decode: (frame) => {
+      const text = decodeUtf8(frame)
+      if (text === undefined) return fail("json", "malformed UTF-8")
+      let value: unknown
+      try {
+        value = JSON.parse(text)
+      } catch {
+        return fail("json", "malformed JSON")
+      }
+      return decodeValue(value)
+    },
+    encode: (message) => Effect.mapEager(encodeValue(message), (value) => encodeUtf8(JSON.stringify(value))),
+    views: false
+  })
+}
+
+/**
+ * A message is the compact binary form that Effect derives from the schema (`SchemaBinary`). Both ends need the
+ * same schema or a compatible evolution of it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const binary = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): Codec<A, RD, RE> => {
+  const binarySchema = toBinarySchema(schema)
+  return make("binary", {
+    decode: schemaDecoder("binary", binarySchema),
+    encode: schemaEncoder("binary", binarySchema)
+  })
+}
+
+/**
+ * A message is a MessagePack value of the schema's encoded side. Maps become objects; extension types of
+ * JavaScript (records, structured clones) are off, so that any MessagePack peer understands it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const messagePack = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): Codec<A, RD, RE> => {
+  const packr = new Packr({ useRecords: false, mapsAsObjects: true, variableMapSize: true })
+  const decodeValue = schemaDecoder("messagePack", schema)
+  const encodeValue = schemaEncoder("messagePack", schema)
+  return make("messagePack", {
+    decode: (frame) => {
+      let value: unknown
+      try {
+        value = packr.unpack(frame)
+      } catch {
+        return fail("messagePack", "malformed MessagePack")
+      }
+      return decodeValue(value)
+    },
+    encode: (message) =>
+      Effect.flatMapEager(encodeValue(message), (value) => {
+        try {
+          return Exit.succeed(packr.pack(value))
+        } catch (cause) {
+          return fail("messagePack", String(cause))
+        }
+      })
+  })
+}
+
+/**
+ * The same codec for another type, by two total functions.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const transform = <A, RD, RE, B>(
+  codec: Codec<A, RD, RE>,
+  options: { readonly decode: (message: A) => B; readonly encode: (message: B) => A }
+): Codec<B, RD, RE> =>
+  make(codec.name, {
+    decode: (frame) => Effect.mapEager(codec.decode(frame), options.decode),
+    encode: (message) => codec.encode(options.encode(message)),
+    views: codec.views
+  })

@@ -1,0 +1,143 @@
+/**
+ * Handlers: what a server does with a connection.
+ *
+ * A handler is a function from a connection to an effect. When the effect completes, what was sent is flushed and
+ * the connection closes; when it fails or dies, its own connection closes and the server goes on.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Connection, SendError } from "./Connection.ts"
+import { ConnectionImpl } from "./internal/connection.ts"
+import { forEachEager } from "./internal/forEachEager.ts"
+import type { Protocol, UnknownMessage } from "./Protocol.ts"
+import type { ConnectionClosed } from "./SluiceError.ts"
+
+/**
+ * What a server does with a connection. A `Scope` that the effect asks for is the connection's own: it closes when
+ * the handler is done.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Handler<In, Out, E = never, R = never> = (connection: Connection<In, Out>) => Effect.Effect<unknown, E, R>
+
+/**
+ * Answers a stream of messages with a stream of messages, with backpressure from the peer's reading back to its
+ * sending.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromStream =
+  <In, Out, E = never, R = never>(
+    f: (
+      messages: Stream.Stream<In, ConnectionClosed>,
+      connection: Connection<In, Out>
+    ) => Stream.Stream<Out, E, R>
+  ): Handler<In, Out, E | SendError, R> =>
+  (connection) =>
+    Stream.run(f(connection.messages, connection), connection.sink)
+
+/**
+ * Runs an effect for each message, in order, one after the other. Completes when the peer has ended its side and
+ * the last message is handled.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const each =
+  <In, Out, E = never, R = never>(
+    f: (message: In, connection: Connection<In, Out>) => Effect.Effect<unknown, E, R>
+  ): Handler<In, Out, E | ConnectionClosed, R> =>
+  (connection) =>
+    Stream.runForEachArray(connection.messages, (batch) => forEachEager(batch, (message) => f(message, connection)))
+
+/**
+ * Answers each message with one message by a plain function: the fastest handler there is, batch in, batch out.
+ * A function that throws closes the connection as any defect does.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const map =
+  <In, Out>(f: (message: In, connection: Connection<In, Out>) => Out): Handler<In, Out, SendError> =>
+  (connection) =>
+    Stream.runForEachArray(connection.messages, (batch) =>
+      connection.sendAll(batch.map((message) => f(message, connection)))
+    )
+
+/**
+ * One function for each tag of the messages that come in; the compiler asks for every one.
+ *
+ * Messages are handled in order, one after the other. Those of a tagged protocol whose id nobody knows go to
+ * `otherwise`, or are left out; they are counted in either case.
+ *
+ * **Example** (Two kinds of messages)
+ *
+ * ```ts
+ * import { Framing, Handler, Protocol } from "effect-sluice"
+ * import { Console, Schema } from "effect"
+ *
+ * const Pump = Protocol.tagged("Pump", {
+ *   framing: Framing.typeLengthValue(),
+ *   messages: {
+ *     Reading: { id: 1, schema: Schema.TaggedStruct("Reading", { litres: Schema.Finite }) },
+ *     Alarm: { id: 2, schema: Schema.TaggedStruct("Alarm", { text: Schema.String }) }
+ *   }
+ * })
+ *
+ * const handler = Handler.route(Pump, {
+ *   Reading: (reading) => Console.log(reading.litres),
+ *   Alarm: (alarm, connection) => connection.send(alarm)
+ * }, { otherwise: (unknown) => Console.log(`unknown id ${unknown.id}`) })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const route = <
+  In extends { readonly _tag: string },
+  Out,
+  ServerServices,
+  ClientServices,
+  const Routes extends {
+    readonly [Tag in In["_tag"]]: (
+      message: Extract<In, { readonly _tag: Tag }>,
+      connection: Connection<In, Out>
+    ) => Effect.Effect<unknown, unknown, unknown>
+  },
+  OtherE = never,
+  OtherR = never
+>(
+  _protocol: Protocol<In, Out, ServerServices, ClientServices>,
+  routes: Routes,
+  options?: {
+    readonly otherwise?: (
+      unknown: UnknownMessage,
+      connection: Connection<In, Out>
+    ) => Effect.Effect<unknown, OtherE, OtherR>
+  }
+): Handler<
+  In,
+  Out,
+  Effect.Error<ReturnType<Routes[In["_tag"]]>> | OtherE | ConnectionClosed,
+  Effect.Services<ReturnType<Routes[In["_tag"]]>> | OtherR
+> => {
+  type E = Effect.Error<ReturnType<Routes[In["_tag"]]>> | OtherE
+  type R = Effect.Services<ReturnType<Routes[In["_tag"]]>> | OtherR
+  type Route = (message: In, connection: Connection<In, Out>) => Effect.Effect<unknown, E, R>
+  const otherwise = options?.otherwise
+  // The tag finds the route that takes the message; the compiler cannot follow a look-up that far.
+  const table = new Map(Object.entries(routes)) as Map<string, Route>
+  if (otherwise !== undefined) table.set("UnknownMessage", otherwise as Function as Route)
+  const handle = each<In, Out, E, R>((message, connection) => {
+    const found = table.get(message._tag)
+    return found === undefined ? Effect.void : found(message, connection)
+  })
+  return (connection) => {
+    if (otherwise !== undefined && connection instanceof ConnectionImpl) connection.reader.deliverUnknown = true
+    return handle(connection)
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * Protocols: a framing and the codecs of both directions. One value, shared by server and client.
+ *
+ * @since 0.1.0
+ */
+import type * as Schema from "effect/Schema"
+import type { ByteOrder } from "./ByteWriter.ts"
+import * as Codec from "./Codec.ts"
+import type { Framing } from "./Framing.ts"
+import { type MessageTable, taggedCodec, tableProblems } from "./internal/codec/tagged.ts"
+import type { OptionProblem } from "./SluiceError.ts"
+
+/**
+ * What server and client agreed on.
+ *
+ * `FromClient` and `FromServer` are the messages of the two directions; `ServerServices` and `ClientServices` what
+ * the codecs need on either end.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Protocol<
+  in out FromClient,
+  in out FromServer,
+  out ServerServices = never,
+  out ClientServices = never
+> {
+  readonly name: string
+  readonly framing: Framing
+  readonly fromClient: Codec.Codec<FromClient, ServerServices, ClientServices>
+  readonly fromServer: Codec.Codec<FromServer, ClientServices, ServerServices>
+  /** What is wrong with it; empty for a protocol that works. A server or client refuses the others. */
+  readonly problems: ReadonlyArray<OptionProblem>
+}
+
+/**
+ * A protocol of a framing and a codec for each direction.
+ *
+ * Nothing fails here: a framing with bad options, say, shows in `problems`, and the server or client that is built
+ * on the protocol fails with all of them.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <FromClient, FromServer, ClientDecoding, ClientEncoding, ServerDecoding, ServerEncoding>(
+  name: string,
+  options: {
+    readonly framing: Framing
+    readonly fromClient: Codec.Codec<FromClient, ClientDecoding, ClientEncoding>
+    readonly fromServer: Codec.Codec<FromServer, ServerDecoding, ServerEncoding>
+  }
+): Protocol<FromClient, FromServer, ClientDecoding | ServerEncoding, ServerDecoding | ClientEncoding> => ({
+  name,
+  framing: options.framing,
+  fromClient: options.fromClient,
+  fromServer: options.fromServer,
+  problems: framingProblems(options.framing)
+})
+
+/**
+ * The same protocol with the roles exchanged: what the client sent, the server sends.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const flip = <FromClient, FromServer, ServerServices, ClientServices>(
+  protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>
+): Protocol<FromServer, FromClient, ClientServices, ServerServices> => ({
+  name: protocol.name,
+  framing: protocol.framing,
+  fromClient: protocol.fromServer,
+  fromServer: protocol.fromClient,
+  problems: protocol.problems
+})
+
+/**
+ * A message of a tagged protocol whose id nobody knows. The connection counts it and lives; `Handler.route` hands
+ * it to `otherwise`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export { UnknownMessage } from "./internal/codec/tagged.ts"
+
+/**
+ * One kind of message of a tagged protocol: its id on the wire, and a schema or a codec for its body.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TaggedMessage<A, RD, RE> =
+  | { readonly id: number; readonly schema: Schema.Codec<A, unknown, RD, RE> }
+  | { readonly id: number; readonly codec: Codec.Codec<A, RD, RE> }
+
+// The type of a message table's entries, read off whichever of the two forms each entry has.
+type EntryCodec<Entry> = Entry extends { readonly schema: infer S }
+  ? S extends Schema.Codec<infer A, infer _I, infer RD, infer RE>
+    ? Codec.Codec<A, RD, RE>
+    : never
+  : Entry extends { readonly codec: infer C }
+    ? C
+    : never
+
+type EntryMessage<Entry> = EntryCodec<Entry> extends Codec.Codec<infer A, infer _RD, infer _RE> ? A : never
+type EntryDecoding<Entry> = EntryCodec<Entry> extends Codec.Codec<infer _A, infer RD, infer _RE> ? RD : never
+type EntryEncoding<Entry> = EntryCodec<Entry> extends Codec.Codec<infer _A, infer _RD, infer RE> ? RE : never
+
+/**
+ * The messages of a table of a tagged protocol, as a union.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type MessagesOf<Table> = { readonly [Tag in keyof Table]: EntryMessage<Table[Tag]> }[keyof Table]
+
+type DecodingOf<Table> = { readonly [Tag in keyof Table]: EntryDecoding<Table[Tag]> }[keyof Table]
+type EncodingOf<Table> = { readonly [Tag in keyof Table]: EntryEncoding<Table[Tag]> }[keyof Table]
+
+// Each entry's message must carry the tag that it is listed under, or routing could not find its handler.
+type CheckedTable<Table> = {
+  readonly [Tag in keyof Table]: EntryMessage<Table[Tag]> extends { readonly _tag: Tag } ? Table[Tag] : never
+}
+
+/**
+ * How the id of a message stands in its frame, where the framing has no type field of its own.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface IdOptions {
+  /** Bytes of the id, before the body: 1, 2, 3 or 4. Default 2. */
+  readonly width?: number
+  /** Default `big`. */
+  readonly byteOrder?: ByteOrder
+}
+
+/**
+ * A protocol of typed messages that are told apart by a number on the wire.
+ *
+ * Each message is an object whose `_tag` is the name that it is listed under. With `Framing.typeLengthValue` the
+ * id is the frame's type; with any other framing it stands in front of the body, as `id` says. A `schema` travels
+ * in the JSON form, `codec` in whatever form it has. An id listed twice, or one that does not fit its width, is a
+ * problem of the protocol. A message with an unknown id does not end the connection: it is counted and left out,
+ * or reaches the `otherwise` of `Handler.route`.
+ *
+ * **Example** (Readings of a pump)
+ *
+ * ```ts
+ * import { Framing, Protocol } from "effect-sluice"
+ * import { Schema } from "effect"
+ *
+ * const Pump = Protocol.tagged("Pump", {
+ *   framing: Framing.typeLengthValue(),
+ *   messages: {
+ *     Reading: { id: 1, schema: Schema.TaggedStruct("Reading", { litres: Schema.Finite }) },
+ *     Alarm: { id: 2, schema: Schema.TaggedStruct("Alarm", { text: Schema.String }) }
+ *   }
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const tagged: {
+  <const Table extends Record<string, object>>(
+    name: string,
+    options: { readonly framing: Framing; readonly id?: IdOptions; readonly messages: Table & CheckedTable<Table> }
+  ): Protocol<
+    MessagesOf<Table>,
+    MessagesOf<Table>,
+    DecodingOf<Table> | EncodingOf<Table>,
+    DecodingOf<Table> | EncodingOf<Table>
+  >
+  <const ClientTable extends Record<string, object>, const ServerTable extends Record<string, object>>(
+    name: string,
+    options: {
+      readonly framing: Framing
+      readonly id?: IdOptions
+      readonly fromClient: ClientTable & CheckedTable<ClientTable>
+      readonly fromServer: ServerTable & CheckedTable<ServerTable>
+    }
+  ): Protocol<
+    MessagesOf<ClientTable>,
+    MessagesOf<ServerTable>,
+    DecodingOf<ClientTable> | EncodingOf<ServerTable>,
+    DecodingOf<ServerTable> | EncodingOf<ClientTable>
+  >
+} = (name: string, options: TaggedOptions): never => {
+  const fromClient = "messages" in options ? options.messages : options.fromClient
+  const fromServer = "messages" in options ? options.messages : options.fromServer
+  const layout = options.framing.type ?? idLayout(options.id)
+  const problems = [
+    ...framingProblems(options.framing),
+    ...tableProblems("messages" in options ? "messages" : "fromClient", fromClient, layout),
+    ...("messages" in options ? [] : tableProblems("fromServer", fromServer, layout))
+  ]
+  const protocol = {
+    name,
+    framing: options.framing,
+    fromClient: taggedCodec(fromClient, layout),
+    fromServer: taggedCodec(fromServer, layout),
+    problems
+  }
+  // The overloads above state the types that the tables' entries give; inside, an entry is just id and codec.
+  return protocol as never
+}
+
+type TaggedOptions = { readonly framing: Framing; readonly id?: IdOptions } & (
+  | { readonly messages: MessageTable }
+  | { readonly fromClient: MessageTable; readonly fromServer: MessageTable }
+)
+
+const idLayout = ({ byteOrder = "big", width = 2 }: IdOptions = {}) => ({
+  offset: 0,
+  width,
+  byteOrder,
+  bodyOffset: width
+})
+
+const framingProblems = (framing: Framing): ReadonlyArray<OptionProblem> =>
+  framing.problems.map(({ message, path }) => ({ path: `framing.${path}`, message }))

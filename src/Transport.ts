@@ -1,0 +1,186 @@
+/**
+ * Transports: what a server listens on, what a client connects through, and the wire between the two.
+ *
+ * A server needs a {@link Listener}, a client a {@link Connector}. The layers that provide them are in
+ * `TransportNode` (TCP, TLS, Unix sockets), `TransportMemory` (tests) and `TransportSocket` (any Effect socket).
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { TransportError } from "./SluiceError.ts"
+
+/**
+ * Where an end of a connection is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Address =
+  | { readonly _tag: "Tcp"; readonly host: string; readonly port: number }
+  | { readonly _tag: "Unix"; readonly path: string }
+  | { readonly _tag: "Memory"; readonly name: string }
+  | { readonly _tag: "Unknown" }
+
+/**
+ * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `unix:/run/chat.sock`, `memory:chat`.
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
+export const formatAddress = (address: Address): string => {
+  switch (address._tag) {
+    case "Tcp":
+      return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
+    case "Unix":
+      return `unix:${address.path}`
+    case "Memory":
+      return `memory:${address.name}`
+    case "Unknown":
+      return "unknown"
+  }
+}
+
+/**
+ * What TLS agreed on with the peer of a connection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TlsDetails {
+  /** `TLSv1.3`. */
+  readonly protocol: string
+  /** The protocol that ALPN chose. */
+  readonly applicationProtocol: string | undefined
+  /** The name the client asked for (SNI). */
+  readonly serverName: string | undefined
+  /** Whether the peer showed a certificate that our authorities vouch for. */
+  readonly authorized: boolean
+  /** The peer's certificate: subject, issuer and fingerprint, where it showed one. */
+  readonly peerCertificate: PeerCertificate | undefined
+}
+
+/**
+ * The certificate a TLS peer showed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PeerCertificate {
+  /** Subject as attributes: `{ CN: "device-7", O: "Example" }`. */
+  readonly subject: Readonly<Record<string, string>>
+  readonly issuer: Readonly<Record<string, string>>
+  /** Subject alternative names as OpenSSL prints them: `DNS:device-7, IP Address:127.0.0.1`. */
+  readonly subjectAltName: string | undefined
+  /** SHA-256 of the certificate, colon separated. */
+  readonly fingerprint256: string
+}
+
+/**
+ * What a wire tells its connection. Plain calls on the hot path: a fiber wake-up per chunk would cost more than
+ * the rest of the way of a byte together. Calls never overlap, and none comes before `attach` returned its turn.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface WireReceiver {
+  /** The next bytes. They belong to the receiver and never change again. Not called while paused. */
+  readonly onData: (chunk: Uint8Array) => void
+  /** The peer ended its side: no more bytes come. Writing still works. */
+  readonly onEnd: () => void
+  /** After a `write` that returned false: there is room again. */
+  readonly onDrain: () => void
+  /**
+   * The wire is gone, both ways; comes exactly once and last. `error` is the system's word for it (`ECONNRESET`)
+   * where it broke, undefined where both sides ended in good order or we destroyed it.
+   */
+  readonly onClose: (error: string | undefined) => void
+}
+
+/**
+ * One connection as its transport sees it: bytes in, bytes out, two ends.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Wire {
+  readonly localAddress: Address
+  readonly remoteAddress: Address
+  readonly tls: TlsDetails | undefined
+  /** Starts the flow of bytes to `receiver`. Called once; until then the wire is paused. What happened before is told then. */
+  readonly attach: (receiver: WireReceiver) => void
+  /** Stops reading. At most what has been read already still comes; the peer's window closes. */
+  readonly pause: () => void
+  /** Reads on. */
+  readonly resume: () => void
+  /**
+   * Hands bytes over, in order; they must not be changed until `written` is called. False means enough is
+   * underway: wait for `onDrain` before the next. `written` is called once the kernel (or the peer, in memory)
+   * has all of them, and never if the wire breaks before.
+   */
+  readonly write: (bytes: Uint8Array, written?: () => void) => boolean
+  /** Ends our side after all that was written. Reading goes on. */
+  readonly end: () => void
+  /** Ends both sides at once and lets the peer know by a reset. What was not sent yet is lost. */
+  readonly reset: () => void
+  /** Releases everything at once. Where our side has ended and been flushed, the peer sees an orderly close. */
+  readonly destroy: () => void
+}
+
+/**
+ * A listener that accepts peers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Listening {
+  /** Where it listens; with port 0, the port that the system chose. */
+  readonly address: Address
+  /**
+   * Stops accepting and gives the address free. Connections that it brought live on. Returns at once and
+   * may be called twice; the end of the scope calls it too.
+   */
+  readonly close: Effect.Effect<void>
+}
+
+/**
+ * What a listener tells its server. Plain calls, like {@link WireReceiver}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Acceptor {
+  /** A peer is here, TLS handshake and all behind it. */
+  readonly onWire: (wire: Wire) => void
+  /** A peer did not become a connection: a failed or slow TLS handshake, an accept error. */
+  readonly onError: (error: { readonly address: Address; readonly detail: string }) => void
+}
+
+/**
+ * What a server needs: a way to listen.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Listener extends Context.Service<
+  Listener,
+  {
+    /** Listens until the scope ends. Fails with a tagged error that names address and cause. */
+    readonly listen: (acceptor: Acceptor) => Effect.Effect<Listening, TransportError, Scope.Scope>
+  }
+>()("effect-sluice/Transport/Listener") {}
+
+/**
+ * What a client needs: a way to connect.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Connector extends Context.Service<
+  Connector,
+  {
+    /** Connects, TLS handshake and all. Interruption gives up and leaves nothing behind. */
+    readonly connect: Effect.Effect<Wire, TransportError>
+  }
+>()("effect-sluice/Transport/Connector") {}

@@ -1,0 +1,228 @@
+/**
+ * TCP, TLS and Unix sockets over `node:net` and `node:tls`.
+ *
+ * Every layer checks its options when it is built and fails with all problems at once.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import {
+  TcpClientSettings,
+  TcpSettings,
+  UnixClientSettings,
+  UnixSettings
+} from "./internal/node/socketOptions.ts"
+import { tcpConnector, tcpListener } from "./internal/node/tcp.ts"
+import { tlsConnector, tlsListener } from "./internal/node/tls.ts"
+import { TcpTlsClientSettings, TcpTlsSettings } from "./internal/node/tlsOptions.ts"
+import { unixConnector, unixListener } from "./internal/node/unix.ts"
+import { decodeOptions } from "./internal/options.ts"
+import type { InvalidConfig } from "./SluiceError.ts"
+import type { TlsClientOptions, TlsServerOptions } from "./Tls.ts"
+import { Connector, Listener } from "./Transport.ts"
+
+/**
+ * How to listen on TCP.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface TcpOptions {
+  /** 0 to 65535; with 0 the system chooses a free one, which `Listening.address` tells. */
+  readonly port: number
+  /**
+   * The host name or address to listen on. Default: every interface, IPv6 and IPv4 (`::`, or `0.0.0.0` where
+   * there is no IPv6). `127.0.0.1` keeps a server to its own machine.
+   */
+  readonly host?: string | undefined
+  /** Connections that the system queues until they are accepted, 1 to 65535. Default 1024; the kernel has a cap of its own. */
+  readonly backlog?: number | undefined
+  /** Sends small writes at once (no Nagle). Default true. */
+  readonly noDelay?: boolean | undefined
+  /** Lets the kernel probe silent peers. Default true. */
+  readonly keepAlive?: boolean | undefined
+  /** The silence before the first probe, 1 second to 9 hours. Default 60 seconds. */
+  readonly keepAliveInitialDelay?: Duration.Input | undefined
+  /** Takes no IPv4 peers on an IPv6 address. Default false. */
+  readonly ipv6Only?: boolean | undefined
+  /** In a `node:cluster` worker: does not share the port with the other workers. Default false. */
+  readonly exclusive?: boolean | undefined
+}
+
+/**
+ * How to connect over TCP.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface TcpClientOptions {
+  /** 1 to 65535. */
+  readonly port: number
+  /** Host name or address. A name with several addresses is tried on IPv6 and IPv4 (happy eyeballs). Default `127.0.0.1`. */
+  readonly host?: string | undefined
+  /** The address to connect from. Default: the system's choice. */
+  readonly localAddress?: string | undefined
+  /** The time for name look-up, connection and TLS handshake together, 1 millisecond to 1 hour. Default 10 seconds. */
+  readonly connectTimeout?: Duration.Input | undefined
+  /** Sends small writes at once (no Nagle). Default true. */
+  readonly noDelay?: boolean | undefined
+  /** Lets the kernel probe a silent peer. Default true. */
+  readonly keepAlive?: boolean | undefined
+  /** The silence before the first probe, 1 second to 9 hours. Default 60 seconds. */
+  readonly keepAliveInitialDelay?: Duration.Input | undefined
+}
+
+/**
+ * How to listen on TLS.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface TcpTlsOptions extends TcpOptions {
+  readonly tls: TlsServerOptions
+}
+
+/**
+ * How to connect over TLS.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface TcpTlsClientOptions extends TcpClientOptions {
+  /** `{}` trusts the authorities that come with Node, for the name in `host`. */
+  readonly tls: TlsClientOptions
+}
+
+/**
+ * How to listen on a Unix socket.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface UnixOptions {
+  /**
+   * The socket's file, at most 107 bytes (103 on other systems than Linux), in a directory we may write to.
+   * A socket that nobody answers on is replaced. Any other file, and a socket in use, stays and fails the
+   * listener with `AddressInUse`. The end of the listener removes the file, unless it has become another one.
+   */
+  readonly path: string
+  /** Its permissions, 0 to 0o777; a peer needs to write. They hold from its first moment. Default: as the umask has it. */
+  readonly mode?: number | undefined
+  /** Connections that the system queues until they are accepted, 1 to 65535. Default 1024. */
+  readonly backlog?: number | undefined
+}
+
+/**
+ * How to connect to a Unix socket.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface UnixClientOptions {
+  /** The socket's file, at most 107 bytes (103 on other systems than Linux). */
+  readonly path: string
+  /** The time for connecting, 1 millisecond to 1 hour. Default 10 seconds. */
+  readonly connectTimeout?: Duration.Input | undefined
+}
+
+/**
+ * Listens on TCP.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerTcp = (options: TcpOptions): Layer.Layer<Listener, InvalidConfig> =>
+  Layer.effect(Listener, Effect.map(decodeOptions(TcpSettings, options), tcpListener))
+
+/**
+ * Listens on TCP, with options from the configuration. A `Config` may stand for all of them or for each.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerTcpConfig = (
+  options: Config.Wrap<TcpOptions>
+): Layer.Layer<Listener, InvalidConfig | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap<TcpOptions>(options), layerTcp))
+
+/**
+ * Connects over TCP.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerTcpClient = (options: TcpClientOptions): Layer.Layer<Connector, InvalidConfig> =>
+  Layer.effect(Connector, Effect.map(decodeOptions(TcpClientSettings, options), tcpConnector))
+
+/**
+ * Connects over TCP, with options from the configuration. A `Config` may stand for all of them or for each.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerTcpClientConfig = (
+  options: Config.Wrap<TcpClientOptions>
+): Layer.Layer<Connector, InvalidConfig | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap<TcpClientOptions>(options), layerTcpClient))
+
+/**
+ * Listens on TLS. A peer's handshake has its own deadline, and its failure goes to `Acceptor.onError`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerTls = (options: TcpTlsOptions): Layer.Layer<Listener, InvalidConfig> =>
+  Layer.effect(Listener, Effect.map(decodeOptions(TcpTlsSettings, options), tlsListener))
+
+/**
+ * Listens on TLS, with options from the configuration. A `Config` may stand for all of them or for each.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerTlsConfig = (
+  options: Config.Wrap<TcpTlsOptions>
+): Layer.Layer<Listener, InvalidConfig | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap<TcpTlsOptions>(options), layerTls))
+
+/**
+ * Connects over TLS. A server that it must not trust fails with `BadCertificate`, any other failure of the
+ * handshake with `HandshakeFailed`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerTlsClient = (options: TcpTlsClientOptions): Layer.Layer<Connector, InvalidConfig> =>
+  Layer.effect(Connector, Effect.map(decodeOptions(TcpTlsClientSettings, options), tlsConnector))
+
+/**
+ * Connects over TLS, with options from the configuration. A `Config` may stand for all of them or for each.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerTlsClientConfig = (
+  options: Config.Wrap<TcpTlsClientOptions>
+): Layer.Layer<Connector, InvalidConfig | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap<TcpTlsClientOptions>(options), layerTlsClient))
+
+/**
+ * Listens on a Unix socket (Linux, macOS, BSD). Such sockets know no reset: `Wire.reset` is `destroy`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerUnix = (options: UnixOptions): Layer.Layer<Listener, InvalidConfig> =>
+  Layer.effect(Listener, Effect.map(decodeOptions(UnixSettings, options), unixListener))
+
+/**
+ * Connects to a Unix socket.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerUnixClient = (options: UnixClientOptions): Layer.Layer<Connector, InvalidConfig> =>
+  Layer.effect(Connector, Effect.map(decodeOptions(UnixClientSettings, options), unixConnector))

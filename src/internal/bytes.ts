@@ -1,0 +1,60 @@
+/** Bytes, text and hex, by the fastest means at hand: Node's `Buffer` where it exists, the web's classes elsewhere. */
+
+const buffer: typeof Buffer | undefined = globalThis.Buffer
+
+/** Allocates without clearing. `Buffer` takes small ones from a pool; the web has only cleared memory. */
+export const allocate: (size: number) => Uint8Array =
+  buffer === undefined ? (size) => new Uint8Array(size) : (size) => buffer.allocUnsafe(size)
+
+const textEncoder = new TextEncoder()
+
+/** The UTF-8 bytes of a text. Lone surrogates become U+FFFD. */
+export const encodeUtf8: (text: string) => Uint8Array =
+  buffer === undefined ? (text) => textEncoder.encode(text) : (text) => buffer.from(text, "utf8")
+
+const fatalDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const decodeStrictly = (bytes: Uint8Array): string | undefined => {
+  try {
+    return fatalDecoder.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The text of UTF-8 bytes, or undefined where they are malformed. Keeps a leading byte order mark.
+ *
+ * `Buffer` is several times faster on short texts and turns malformed bytes into U+FFFD, so only a text that
+ * holds that character is decoded a second time to tell whether it was sent so.
+ */
+export const decodeUtf8: (bytes: Uint8Array) => string | undefined =
+  buffer === undefined
+    ? decodeStrictly
+    : (bytes) => {
+        const view = bytes instanceof buffer ? bytes : buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+        const text = view.toString("utf8")
+        return text.includes("\uFFFD") ? decodeStrictly(bytes) : text
+      }
+
+const hexDigits = "0123456789abcdef"
+
+/** At most `limit` bytes as hex, with an ellipsis where more follow. */
+export const hexExcerpt = (bytes: Uint8Array, limit = 32): string => {
+  let out = ""
+  const end = Math.min(bytes.length, limit)
+  for (let i = 0; i < end; i++) {
+    const byte = bytes[i]!
+    out += hexDigits[byte >> 4]! + hexDigits[byte & 15]!
+  }
+  return bytes.length > limit ? `${out}…` : out
+}
+
+/** A copy that shares no memory with its source. */
+export const copyOf = (bytes: Uint8Array): Uint8Array => {
+  const copy = allocate(bytes.length)
+  copy.set(bytes)
+  return copy
+}
+
+export const emptyBytes: Uint8Array = new Uint8Array(0)

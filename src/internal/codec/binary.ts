@@ -1,0 +1,8 @@
+/** The one place that knows Effect's binary schema format, which is marked unstable upstream. */
+import { SchemaBinary } from "effect/encoding"
+import type * as Schema from "effect/Schema"
+
+/** The schema whose encoded side is the compact binary form. */
+export const toBinarySchema = <A, I, RD, RE>(
+  schema: Schema.Codec<A, I, RD, RE>
+): Schema.Codec<A, Uint8Array, RD, RE> => SchemaBinary.toCodec(schema)

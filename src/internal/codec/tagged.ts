@@ -1,0 +1,102 @@
+/** Numeric ids on the wire, tagged objects in the program. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Schema from "effect/Schema"
+import * as Codec from "../../Codec.ts"
+import type { TypeLayout } from "../../Framing.ts"
+import type { OptionProblem } from "../../SluiceError.ts"
+import { ByteWriter } from "../../ByteWriter.ts"
+
+/** A message whose id no entry of the table has. */
+export class UnknownMessage {
+  readonly _tag = "UnknownMessage"
+  /** The id on the wire. */
+  readonly id: number
+  /** The body, undecoded: a view that stays as it is. */
+  readonly body: Uint8Array
+
+  constructor(id: number, body: Uint8Array) {
+    this.id = id
+    this.body = body
+  }
+}
+
+interface Tagged {
+  readonly _tag: string
+}
+
+/** The entries by tag. What their types are is the business of `Protocol.tagged`'s overloads. */
+export type MessageTable = Readonly<
+  Record<
+    string,
+    | { readonly id: number; readonly schema: Schema.Codec<Tagged, unknown> }
+    | { readonly id: number; readonly codec: Codec.Codec<Tagged> }
+  >
+>
+
+/** Ids that stand twice in a table, or do not fit the field. */
+export const tableProblems = (
+  path: string,
+  table: MessageTable,
+  layout: TypeLayout
+): ReadonlyArray<OptionProblem> => {
+  const problems: Array<OptionProblem> = []
+  if (!Number.isInteger(layout.width) || layout.width < 1 || layout.width > 6) {
+    problems.push({ path: "id.width", message: `must be 1 to 6 bytes, is ${layout.width}` })
+  }
+  const seen = new Map<number, string>()
+  for (const [tag, { id }] of Object.entries(table)) {
+    const other = seen.get(id)
+    if (other !== undefined) problems.push({ path: `${path}.${tag}.id`, message: `${id} is already the id of ${other}` })
+    else seen.set(id, tag)
+    if (!Number.isInteger(id) || id < 0 || id >= 256 ** layout.width) {
+      problems.push({ path: `${path}.${tag}.id`, message: `${id} does not fit ${layout.width} unsigned bytes` })
+    }
+  }
+  return problems
+}
+
+/**
+ * The codec of a table. An unknown id decodes to an {@link UnknownMessage}, which the connection takes out of
+ * `messages` again; that is why the codec's type does not name it.
+ */
+export const taggedCodec = (table: MessageTable, layout: TypeLayout): Codec.Codec<Tagged> => {
+  const byId = new Map<number, Codec.Codec<Tagged>>()
+  const byTag = new Map<string, { readonly id: number; readonly codec: Codec.Codec<Tagged> }>()
+  for (const [tag, entry] of Object.entries(table)) {
+    const codec = "codec" in entry ? entry.codec : Codec.json(entry.schema)
+    byId.set(entry.id, codec)
+    byTag.set(tag, { id: entry.id, codec })
+  }
+  return Codec.make<Tagged>("tagged", {
+    decode: (frame) => {
+      if (frame.length < layout.bodyOffset) {
+        return Codec.fail("tagged", `frame of ${frame.length} bytes is too short for an id`)
+      }
+      const id = readUint(frame, layout)
+      const body = frame.subarray(layout.bodyOffset)
+      const codec = byId.get(id)
+      return codec === undefined ? Exit.succeed(new UnknownMessage(id, body)) : codec.decode(body)
+    },
+    encode: (message) => {
+      const entry = byTag.get(message._tag)
+      if (entry === undefined) return Codec.fail("tagged", `no message of this direction is tagged ${message._tag}`)
+      return Effect.mapEager(entry.codec.encode(message), (body) => {
+        const out = new ByteWriter()
+        out.reserve(layout.bodyOffset)
+        out.setUint(layout.offset, entry.id, layout.width, layout.byteOrder)
+        out.writeBytes(body)
+        return out.take()
+      })
+    },
+    views: true
+  })
+}
+
+const readUint = (bytes: Uint8Array, { byteOrder, offset, width }: TypeLayout): number => {
+  let value = 0
+  for (let i = 0; i < width; i++) {
+    value = value * 256 + bytes[byteOrder === "big" ? offset + i : offset + width - 1 - i]!
+  }
+  return value
+}

@@ -1,0 +1,116 @@
+/** The bounded queue between reader and handler. Batches cross it, not single messages. */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Pull from "effect/Pull"
+import type { ConnectionClosed } from "../SluiceError.ts"
+
+/** A batch, or how the input ended: `Done` after an orderly end, the failure otherwise. */
+export type Take<A> = Exit.Exit<NonEmptyReadonlyArray<A>, ConnectionClosed | Cause.Done>
+
+type Resume<A> = (take: Take<A>) => void
+
+/**
+ * Batches in order, with a mark in messages and in bytes.
+ *
+ * `push` and `poll` are plain calls; an Effect is built only to wait, and a waiting taker is resumed inside `push`,
+ * so that a batch goes from the socket's callback into the handler without a turn of any scheduler.
+ *
+ * A batch that is here is always admitted: reaching a mark makes `full` true, which stops the producer. The bound
+ * is therefore the mark plus what one chunk of the socket holds.
+ */
+export class InboundQueue<A> {
+  /** Messages waiting. */
+  messages = 0
+  /** Bytes of their frames. */
+  bytes = 0
+
+  private readonly maxMessages: number
+  private readonly maxBytes: number
+  private readonly onRoom: () => void
+  private batches: Array<NonEmptyReadonlyArray<A>> = none
+  private sizes: Array<number> = none
+  private takers: Array<Resume<A>> = none
+  private ending: Take<A> | undefined
+
+  constructor(maxMessages: number, maxBytes: number, onRoom: () => void) {
+    this.maxMessages = maxMessages
+    this.maxBytes = maxBytes
+    this.onRoom = onRoom
+  }
+
+  get full(): boolean {
+    return this.messages >= this.maxMessages || this.bytes >= this.maxBytes
+  }
+
+  /** Whether the next batch goes straight to a handler that waits for it. */
+  get awaited(): boolean {
+    return this.takers.length > 0
+  }
+
+  /** Adds a batch whose frames took `bytes`. After `end` it is dropped. */
+  push(batch: NonEmptyReadonlyArray<A>, bytes: number): void {
+    if (this.ending !== undefined) return
+    if (this.takers.length > 0) {
+      this.takers.shift()!(Exit.succeed(batch))
+      return
+    }
+    if (this.batches === none) {
+      this.batches = []
+      this.sizes = []
+    }
+    this.batches.push(batch)
+    this.sizes.push(bytes)
+    this.messages += batch.length
+    this.bytes += bytes
+  }
+
+  /** The next batch, if one is here. */
+  poll(): NonEmptyReadonlyArray<A> | undefined {
+    const batch = this.batches.shift()
+    if (batch === undefined) return undefined
+    const wasFull = this.full
+    this.messages -= batch.length
+    this.bytes -= this.sizes.shift()!
+    if (wasFull && !this.full) this.onRoom()
+    return batch
+  }
+
+  /** No more batches come. What is here is still delivered, then everyone gets `ending`. Only the first call counts. */
+  end(ending: Take<A>): void {
+    if (this.ending !== undefined) return
+    this.ending = ending
+    const takers = this.takers
+    this.takers = none
+    for (const resume of takers) resume(ending)
+  }
+
+  /** Drops what is here and frees its memory. */
+  clear(): void {
+    this.batches = none
+    this.sizes = none
+    this.messages = 0
+    this.bytes = 0
+  }
+
+  /** The next batch, waiting for it where none is here. Takers are served in the order in which they came. */
+  take(): Pull.Pull<NonEmptyReadonlyArray<A>, ConnectionClosed> {
+    const wait = Effect.callback<NonEmptyReadonlyArray<A>, ConnectionClosed | Cause.Done>((resume) => {
+      if (this.takers === none) this.takers = []
+      this.takers.push(resume)
+      return Effect.sync(() => {
+        const index = this.takers.indexOf(resume)
+        if (index >= 0) this.takers.splice(index, 1)
+      })
+    })
+    return Effect.suspend(() => {
+      const batch = this.poll()
+      if (batch !== undefined) return Exit.succeed(batch)
+      return this.ending ?? wait
+    })
+  }
+}
+
+// Shared by all empty queues, so that an idle connection holds no arrays. Never written to.
+const none: Array<never> = []

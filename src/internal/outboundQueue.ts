@@ -1,0 +1,243 @@
+/** The bounded queue between senders and the wire: a control lane and a data lane of encoded frames. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { ByteWriter } from "../ByteWriter.ts"
+import type { Framing } from "../Framing.ts"
+import type { PayloadError } from "../SluiceError.ts"
+import type { Wire } from "../Transport.ts"
+import { emptyBytes } from "./bytes.ts"
+
+/** What became of a payload that was offered. */
+export type Offer = "queued" | "full" | "closed" | PayloadError
+
+/**
+ * Frames are encoded as they are offered, straight into one buffer, and leave in one write.
+ *
+ * While a reader's turn lasts (`cork`) or until the end of the microtask, offers only collect; then `flush` hands
+ * all of them to the wire at once. The wire says when it has enough; until it drains, nothing more is handed over
+ * and the queue fills. Full means `maxMessages` or `maxBytes` wait, bytes that the wire holds undrained included.
+ */
+export class OutboundQueue {
+  /** Data messages waiting here; control frames do not count. */
+  messages = 0
+  /** Data messages handed to the wire since the beginning. */
+  messagesWritten = 0
+  /** Bytes handed to the wire since the beginning. */
+  bytesWritten = 0
+  /** True from a write that filled the wire until it drained. */
+  blocked = false
+
+  private readonly wire: Wire
+  private readonly framing: Framing
+  private readonly maxMessages: number
+  private readonly maxBytes: number
+  private readonly onWritten: () => void
+  private readonly data = new ByteWriter()
+  private control: ByteWriter | undefined
+  private undrained = 0
+  private corks = 0
+  private scheduled = false
+  private closed = false
+  private senders: Array<() => void> = none
+  private receipts: Array<() => void> = none
+  private wakeWriter: (() => void) | undefined
+
+  constructor(
+    wire: Wire,
+    framing: Framing,
+    limits: { readonly maxMessages: number; readonly maxBytes: number },
+    onWritten: () => void
+  ) {
+    this.wire = wire
+    this.framing = framing
+    this.maxMessages = limits.maxMessages
+    this.maxBytes = limits.maxBytes
+    this.onWritten = onWritten
+  }
+
+  /** Bytes waiting here, and those that the wire took without draining. */
+  get bytes(): number {
+    return this.data.length + (this.control?.length ?? 0) + this.undrained
+  }
+
+  /** Whether nothing waits, neither here nor undrained in the wire, and no sender is suspended. */
+  get idle(): boolean {
+    return this.bytes === 0 && this.senders.length === 0
+  }
+
+  get full(): boolean {
+    return this.messages >= this.maxMessages || this.bytesFull
+  }
+
+  /** Whether the mark in bytes is reached. A batch that was begun below the mark in messages only minds this one. */
+  get bytesFull(): boolean {
+    return this.data.length + this.undrained >= this.maxBytes
+  }
+
+  /**
+   * Appends the frame of `payload` to the data lane. `admitted` says that the sender has had its turn already, as
+   * one that waited for room or the rest of a batch has: it does not queue up again and only minds the mark in bytes.
+   */
+  offer(payload: Uint8Array, admitted = false): Offer {
+    if (this.closed) return "closed"
+    if (!admitted && this.senders.length > 0) return "full"
+    if (admitted ? this.bytesFull : this.full) {
+      // What waits may only be waiting for the end of this turn.
+      this.flush()
+      if (admitted ? this.bytesFull : this.full) return "full"
+    }
+    const error = this.framing.encode(payload, this.data)
+    if (error !== undefined) return error
+    this.messages++
+    this.schedule()
+    return "queued"
+  }
+
+  /** Appends frames that were encoded elsewhere, for `count` messages; for broadcasts. */
+  offerEncoded(frames: Uint8Array, count: number): Offer {
+    if (this.closed) return "closed"
+    if (this.senders.length > 0) return "full"
+    if (this.full) {
+      this.flush()
+      if (this.full) return "full"
+    }
+    this.data.writeBytes(frames)
+    this.messages += count
+    this.schedule()
+    return "queued"
+  }
+
+  /** Appends the frame of `payload` to the control lane, which overtakes all data and is never full. */
+  offerControl(payload: Uint8Array): PayloadError | undefined {
+    if (this.closed) return undefined
+    this.control ??= new ByteWriter()
+    const error = this.framing.encode(payload, this.control)
+    if (error === undefined) this.schedule()
+    return error
+  }
+
+  /** Calls back once the kernel has everything offered so far, and never if the wire breaks before. */
+  onceWritten(receipt: () => void): void {
+    if (this.data.length === 0) {
+      this.wire.write(emptyBytes, receipt)
+      return
+    }
+    if (this.receipts === none) this.receipts = []
+    this.receipts.push(receipt)
+  }
+
+  /** Waits for its turn to offer again. Senders are let on in the order in which they came. */
+  awaitRoom(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      const wake = () => resume(Exit.void)
+      if (this.senders === none) this.senders = []
+      this.senders.push(wake)
+      return Effect.sync(() => {
+        const index = this.senders.indexOf(wake)
+        if (index >= 0) this.senders.splice(index, 1)
+      })
+    })
+  }
+
+  /** Offers collect until `uncork`. */
+  cork(): void {
+    this.corks++
+  }
+
+  /** The end of a turn: what it offered leaves in one write. */
+  uncork(): void {
+    this.corks--
+    if (this.corks === 0) this.flush()
+  }
+
+  /** Hands everything that waits to the wire in one write, control lane first, unless the wire is full. */
+  flush(): void {
+    if (this.blocked) return
+    const control = this.control
+    if (control !== undefined) {
+      this.control = undefined
+      this.write(control.take())
+      if (this.blocked) return
+    }
+    if (this.data.length === 0) return
+    this.messagesWritten += this.messages
+    this.messages = 0
+    this.write(this.data.take())
+    if (!this.blocked) this.wakeSenders()
+  }
+
+  /** The wire has room again. */
+  drained(): void {
+    this.blocked = false
+    this.undrained = 0
+    this.flush()
+    this.wakeSenders()
+    this.wakeWriter?.()
+  }
+
+  /** Takes no more. What waits can still be flushed; suspended senders are let on to find it closed. */
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    const senders = this.senders
+    this.senders = none
+    for (const wake of senders) wake()
+    this.wakeWriter?.()
+  }
+
+  /** The writer fiber's wait: until something can be flushed, or the queue is closed and can be finished. */
+  awaitWork(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (this.closed && !this.blocked) return resume(Exit.void)
+      this.wakeWriter = () => {
+        this.wakeWriter = undefined
+        resume(Exit.void)
+      }
+    })
+  }
+
+  /** The wire is gone: drops what waits, lets the writer finish and suspended senders find the queue closed. */
+  abandon(): void {
+    this.data.take()
+    this.control = undefined
+    this.messages = 0
+    this.undrained = 0
+    this.blocked = false
+    this.close()
+    this.wakeWriter?.()
+  }
+
+  /** Whether the writer has nothing left to do. */
+  get finished(): boolean {
+    return this.closed && this.bytes === 0
+  }
+
+  private write(bytes: Uint8Array): void {
+    this.bytesWritten += bytes.length
+    this.onWritten()
+    const receipts = this.receipts
+    this.receipts = none
+    const written = receipts === none ? undefined : () => receipts.forEach((receipt) => receipt())
+    if (!this.wire.write(bytes, written)) {
+      this.blocked = true
+      this.undrained = bytes.length
+    }
+  }
+
+  // Outside a reader's turn, the writer fiber is woken once at the end of the microtask, however many offers it holds.
+  private schedule(): void {
+    if (this.corks > 0 || this.scheduled) return
+    this.scheduled = true
+    queueMicrotask(() => {
+      this.scheduled = false
+      if (!this.blocked) this.wakeWriter?.()
+    })
+  }
+
+  private wakeSenders(): void {
+    while (this.senders.length > 0 && !this.full) this.senders.shift()!()
+  }
+}
+
+// Shared by all empty queues, so that an idle connection holds no arrays. Never written to.
+const none: Array<never> = []

@@ -1,0 +1,278 @@
+/** The reader of one connection: bytes to frames to messages to the inbound queue. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { CodecError } from "../SluiceError.ts"
+import { CloseReason } from "../CloseReason.ts"
+import type { FrameDecoder } from "../Framing.ts"
+import { MessageError } from "../SluiceError.ts"
+import { copyOf, hexExcerpt } from "./bytes.ts"
+import { codecError } from "./codec/schemaCodec.ts"
+import { UnknownMessage } from "./codec/tagged.ts"
+import type { ConnectionImpl } from "./connection.ts"
+import { settled } from "./settled.ts"
+
+/** How the input ends: by the peer in good order, by our own drain, or for a reason that closes the connection. */
+type Ending = "end" | "drained" | CloseReason
+
+/**
+ * Chunks come as plain calls and, while codec and policy answer at once, leave as a batch in the inbound queue within
+ * the same call. Only what needs an effect (a codec with services, a reply to a bad message) goes over the reader
+ * fiber, with reading paused meanwhile; that fiber is otherwise parked.
+ */
+export class Reader<In, Out> {
+  bytesIn = 0
+  messagesIn = 0
+  skipped = 0
+  unknown = 0
+  lastReadAt = 0
+  /** The peer ended its side, and all it sent is in the inbound queue. */
+  ended = false
+  /** The peer ended its side; what it sent may still be on its way to the inbound queue. */
+  endSeen = false
+  /** Set by a handler that wants messages with unknown ids too. */
+  deliverUnknown = false
+
+  private readonly connection: ConnectionImpl<In, Out>
+  private decoder: FrameDecoder | undefined
+  /** Frames that wait for the reader fiber; undefined while it is parked. */
+  private backlog: Array<Uint8Array> | undefined
+  private backlogEnding: Ending | undefined
+  private wake: (() => void) | undefined
+  private paused = false
+  private stopped = false
+
+  constructor(connection: ConnectionImpl<In, Out>) {
+    this.connection = connection
+    this.decoder = connection.shared.framing.makeDecoder()
+  }
+
+  /** The next bytes from the wire. */
+  chunk(chunk: Uint8Array): void {
+    this.bytesIn += chunk.length
+    this.lastReadAt = this.connection.shared.clock.currentTimeMillisUnsafe()
+    // Once stopped we read only to see the peer's end.
+    if (this.decoder === undefined) return
+    const frames: Array<Uint8Array> = []
+    const error = this.decoder.push(chunk, frames)
+    this.frames(frames, chunk.length)
+    if (error !== undefined) this.ending(CloseReason.FrameError({ error }))
+  }
+
+  /** The peer ended its side. */
+  end(): void {
+    this.endSeen = true
+    if (this.decoder === undefined) {
+      this.ended = this.backlog === undefined
+      return
+    }
+    const frames: Array<Uint8Array> = []
+    const error = this.decoder.end(frames)
+    this.frames(frames, 0)
+    this.ending(error === undefined ? "end" : CloseReason.FrameError({ error }))
+  }
+
+  /** Reads no more messages; those whose bytes are here are still delivered. */
+  drain(): void {
+    if (this.decoder !== undefined) this.ending("drained")
+  }
+
+  /** Takes no more messages, at once. What the wire still brings is dropped, so that the peer's end is seen. */
+  stop(): void {
+    if (this.stopped) return
+    this.stopped = true
+    this.decoder = undefined
+    this.backlog = undefined
+    this.resume()
+  }
+
+  /** The inbound queue has room again. */
+  roomAgain(): void {
+    if (this.backlog === undefined) this.resume()
+  }
+
+  /** The reader fiber: does what needs effects, in order, and is parked otherwise. */
+  run(): Effect.Effect<void> {
+    return Effect.whileLoop({
+      while: () => !this.stopped,
+      body: () => (this.backlog === undefined ? this.parked() : this.next(this.backlog)),
+      step: () => {}
+    })
+  }
+
+  private parked(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      this.wake = () => {
+        this.wake = undefined
+        resume(Exit.void)
+      }
+    })
+  }
+
+  private frames(frames: Array<Uint8Array>, chunkLength: number): void {
+    if (frames.length === 0) return
+    if (this.backlog !== undefined) {
+      for (const frame of frames) this.backlog.push(frame)
+      return
+    }
+    if (this.connection.shared.identity) {
+      this.messagesIn += frames.length
+      // `identity` says that the messages are the frames.
+      this.deliver(frames as Array<unknown> as Array<In>, totalLength(frames), chunkLength)
+      return
+    }
+    const messages: Array<In> = []
+    let bytes = 0
+    for (let i = 0; i < frames.length; i++) {
+      const frame = frames[i]!
+      const decoded = settled(this.decode(frame))
+      if (decoded === undefined) {
+        this.deliver(messages, bytes, chunkLength)
+        this.handOver(frames.slice(i))
+        return
+      }
+      if (Exit.isSuccess(decoded)) {
+        bytes += frame.length
+        this.take(decoded.value, messages)
+        continue
+      }
+      const error = this.messageError(frame, decoded.cause)
+      const policy = this.connection.shared.onMessageError
+      if (policy === "skip") {
+        this.skipped++
+      } else if (policy === "close") {
+        this.deliver(messages, bytes, chunkLength)
+        this.ending(CloseReason.MessageError({ error }))
+        return
+      } else {
+        this.deliver(messages, bytes, chunkLength)
+        this.handOver(frames.slice(i))
+        return
+      }
+    }
+    this.deliver(messages, bytes, chunkLength)
+  }
+
+  /** Leaves the frames to the reader fiber and stops reading until it is through. */
+  private handOver(frames: Array<Uint8Array>): void {
+    this.backlog = frames
+    this.pause()
+    this.wake?.()
+  }
+
+  /** One frame of the backlog. */
+  private next(backlog: Array<Uint8Array>): Effect.Effect<void> {
+    const frame = backlog.shift()
+    if (frame === undefined) {
+      this.backlog = undefined
+      const ending = this.backlogEnding
+      if (ending !== undefined) this.ending(ending)
+      else if (!this.connection.inbound.full) this.resume()
+      return Effect.void
+    }
+    return Effect.matchCauseEffect(this.decode(frame), {
+      onSuccess: (message) => {
+        const messages: Array<In> = []
+        this.take(message, messages)
+        this.deliver(messages, frame.length, frame.length)
+        return Effect.void
+      },
+      onFailure: (cause) => (Cause.hasInterruptsOnly(cause) ? Effect.interrupt : this.refused(frame, cause))
+    })
+  }
+
+  /** A frame of the backlog that is no message. */
+  private refused(frame: Uint8Array, cause: Cause.Cause<CodecError>): Effect.Effect<void> {
+    const error = this.messageError(frame, cause)
+    const policy = this.connection.shared.onMessageError
+    if (policy === "skip") {
+      this.skipped++
+      return Effect.void
+    }
+    if (policy === "close") {
+      this.backlog = undefined
+      this.ending(CloseReason.MessageError({ error }))
+      return Effect.void
+    }
+    this.skipped++
+    // A reply that cannot be sent finds the connection closing, which has its own reason.
+    return Effect.suspend(() => Effect.ignore(this.connection.send(policy(error))))
+  }
+
+  private decode(frame: Uint8Array): Effect.Effect<In, CodecError> {
+    try {
+      return this.connection.shared.decode(frame)
+    } catch (defect) {
+      return Exit.fail(codecError("codec", String(defect)))
+    }
+  }
+
+  private take(message: In, messages: Array<In>): void {
+    this.messagesIn++
+    if (message instanceof UnknownMessage) {
+      this.unknown++
+      if (!this.deliverUnknown) return
+    }
+    messages.push(message)
+  }
+
+  private deliver(messages: Array<In>, bytes: number, chunkLength: number): void {
+    const [first] = messages
+    if (first === undefined && messages.length === 0) return
+    const { inbound } = this.connection
+    const { identity, views } = this.connection.shared
+    // A few small messages must not keep a whole chunk alive while they wait.
+    const queued =
+      views && identity && !inbound.awaited && bytes * 2 < chunkLength
+        ? // `identity` says that these messages are frames.
+          (messages as Array<unknown> as Array<Uint8Array>).map(copyOf) as Array<unknown> as Array<In>
+        : messages
+    // Not empty, see above.
+    inbound.push(queued as [In, ...Array<In>], bytes)
+    if (inbound.full) this.pause()
+  }
+
+  private ending(ending: Ending): void {
+    this.decoder = undefined
+    if (this.backlog !== undefined) {
+      this.backlogEnding = ending
+      return
+    }
+    if (ending === "end" || ending === "drained") {
+      this.ended = this.endSeen
+      this.resume()
+      this.connection.inputEnded()
+    } else {
+      this.connection.broken(ending)
+    }
+  }
+
+  private messageError(frame: Uint8Array, cause: Cause.Cause<CodecError>): MessageError {
+    const failure = Cause.findErrorOption(cause)
+    return new MessageError({
+      connection: this.connection.id,
+      direction: "inbound",
+      index: this.messagesIn++,
+      issue: failure._tag === "Some" ? failure.value : codecError("codec", Cause.pretty(cause)),
+      excerpt: hexExcerpt(frame)
+    })
+  }
+
+  private pause(): void {
+    if (this.paused || this.stopped) return
+    this.paused = true
+    this.connection.wire.pause()
+  }
+
+  private resume(): void {
+    if (!this.paused) return
+    this.paused = false
+    this.connection.wire.resume()
+  }
+}
+
+const totalLength = (frames: ReadonlyArray<Uint8Array>): number => {
+  let total = 0
+  for (let i = 0; i < frames.length; i++) total += frames[i]!.length
+  return total
+}

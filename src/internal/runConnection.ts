@@ -1,0 +1,61 @@
+/** The life of a connection, from its first byte to its last: a scoped Effect with reader, writer and handler fibers. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import type { CloseReason } from "../CloseReason.ts"
+import type { ConnectionImpl } from "./connection.ts"
+import { runWriter } from "./writer.ts"
+
+const now = { startImmediately: true } as const
+
+/**
+ * Runs a connection under its handler and returns why it ended. Never fails and always ends: everything that it
+ * waits for on the way out is bounded by the close timeout.
+ */
+export const runConnection: <In, Out, R>(
+  connection: ConnectionImpl<In, Out>,
+  handler: Effect.Effect<unknown, unknown, R>
+) => Effect.Effect<CloseReason, never, Exclude<R, Scope.Scope>> = Effect.fnUntraced(function* <In, Out, R>(
+  connection: ConnectionImpl<In, Out>,
+  handler: Effect.Effect<unknown, unknown, R>
+) {
+  yield* Effect.forkChild(connection.reader.run(), now)
+  const writerFiber = yield* Effect.forkChild(runWriter(connection.outbound), now)
+  const handlerFiber = yield* Effect.forkChild(Effect.provideService(handler, Scope.Scope, connection.scope), now)
+  connection.start(handlerFiber)
+
+  const by = yield* connection.awaitEnded(handlerFiber)
+  if (by === "broken") yield* stopHandler(connection, handlerFiber)
+  const exit = handlerFiber.pollUnsafe()
+  yield* Scope.close(connection.scope, exit ?? Exit.void)
+  connection.handlerDone(exit)
+
+  const ending = endInOrder(connection, writerFiber)
+  yield* connection.endsAtOnce ? ending : Effect.timeoutOption(ending, connection.shared.closeTimeout)
+  connection.wire.destroy()
+  yield* connection.awaitGone()
+  return connection.finish()
+})
+
+/** A handler of a broken connection may still handle what was accepted; then it is interrupted. */
+const stopHandler = Effect.fnUntraced(function* <In, Out>(
+  connection: ConnectionImpl<In, Out>,
+  handler: Fiber.Fiber<unknown, unknown>
+) {
+  if (handler.pollUnsafe() !== undefined) return
+  yield* Effect.timeoutOption(Fiber.await(handler), connection.shared.closeTimeout)
+  if (handler.pollUnsafe() !== undefined) return
+  handler.interruptUnsafe()
+  yield* Effect.timeoutOption(Fiber.await(handler), connection.shared.closeTimeout)
+})
+
+/** Flushes what was sent, ends our side, and waits for the peer to end its own: closing earlier could reset the peer. */
+const endInOrder = Effect.fnUntraced(function* <In, Out>(
+  connection: ConnectionImpl<In, Out>,
+  writer: Fiber.Fiber<void>
+) {
+  yield* Fiber.await(writer)
+  connection.wire.end()
+  yield* connection.awaitGone()
+})

@@ -1,0 +1,24 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+import "./scripts/groupBy.ts"
+
+const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^effect-sluice$/, replacement: source("index.ts") },
+      { find: /^effect-sluice\/testing$/, replacement: source("testing/index.ts") },
+      { find: /^effect-sluice\/(.+)$/, replacement: source("$1.ts") }
+    ]
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 30_000,
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      thresholds: { lines: 90 }
+    }
+  }
+})
