@@ -18,6 +18,7 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
+      reportOnFailure: true,
       thresholds: { lines: 90 }
     }
   }

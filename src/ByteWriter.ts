@@ -27,6 +27,7 @@ export type ByteOrder = "big" | "little"
 export class ByteWriter {
   private buffer: Uint8Array = empty
   private used = 0
+  private lastTaken = 0
 
   /** How many bytes have been written. */
   get length(): number {
@@ -96,17 +97,22 @@ export class ByteWriter {
   /** Hands the written bytes over to the caller and starts again with an empty buffer. */
   take(): Uint8Array {
     const bytes = this.view()
+    this.lastTaken = this.used
     this.buffer = empty
     this.used = 0
     return bytes
   }
 
   private grow(needed: number): void {
-    const next = allocate(Math.max(needed, this.buffer.length * 2, smallest))
-    next.set(this.view())
+    const { buffer, used } = this
+    // A batch is often as long as the one before it, so that most are written without growing at all.
+    const size = buffer.length === 0 ? Math.min(this.lastTaken, largestGuess) : buffer.length * 2
+    const next = allocate(Math.max(needed, size, smallest))
+    if (used > 0) next.set(buffer.subarray(0, used))
     this.buffer = next
   }
 }
 
 const empty = new Uint8Array(0)
 const smallest = 128
+const largestGuess = 64 * 1024

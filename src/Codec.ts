@@ -6,9 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import { Packr } from "msgpackr"
 import { decodeUtf8, encodeUtf8 } from "./internal/bytes.ts"
 import { toBinarySchema } from "./internal/codec/binary.ts"
+import { messagePackForm, messagePackProblem } from "./internal/codec/messagePack.ts"
 import { codecError, schemaDecoder, schemaEncoder } from "./internal/codec/schemaCodec.ts"
 import type { CodecError } from "./SluiceError.ts"
 
@@ -43,7 +43,12 @@ export const make = <A, RD = never, RE = never>(
     /** Whether a decoded message may be a view into its frame. Default true, which is always safe. */
     readonly views?: boolean
   }
-): Codec<A, RD, RE> => ({ name, decode: options.decode, encode: options.encode, views: options.views ?? true })
+): Codec<A, RD, RE> => ({
+  name,
+  decode: options.decode,
+  encode: options.encode,
+  views: options.views ?? true
+})
 
 /**
  * What a codec answers to bytes or a message that it cannot turn: a failure with `message`, cut at 200 characters.
@@ -99,7 +104,19 @@ export const json = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): Codec<A,
       }
       return decodeValue(value)
     },
-    encode: (message) => Effect.mapEager(encodeValue(message), (value) => encodeUtf8(JSON.stringify(value))),
+    encode: (message) =>
+      Effect.flatMapEager(encodeValue(message), (value) => {
+        // `Schema.Any` lets through what is no JSON: cycles, functions, a `toJSON` that throws.
+        let text: string | undefined
+        try {
+          text = JSON.stringify(value)
+        } catch (cause) {
+          return fail("json", String(cause))
+        }
+        return text === undefined
+          ? fail("json", `no JSON for a ${typeof value}`)
+          : Exit.succeed(encodeUtf8(text))
+      }),
     views: false
   })
 }
@@ -120,34 +137,51 @@ export const binary = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): Codec<
 }
 
 /**
- * A message is a MessagePack value of the schema's encoded side. Maps become objects; extension types of
- * JavaScript (records, structured clones) are off, so that any MessagePack peer understands it.
+ * A message is a MessagePack value of the schema's encoded side, with dates as timestamps and byte arrays as binary. A
+ * schema with a part that MessagePack has nothing for (an `Option`, a `Map`) travels in its JSON form as a whole.
+ *
+ * Maps become objects. Of the extension types only timestamps are taken, and type 0 for `undefined`; those of
+ * JavaScript (records, structured clones) are refused, so that any MessagePack peer can take part.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const messagePack = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): Codec<A, RD, RE> => {
-  const packr = new Packr({ useRecords: false, mapsAsObjects: true, variableMapSize: true })
-  const decodeValue = schemaDecoder("messagePack", schema)
-  const encodeValue = schemaEncoder("messagePack", schema)
+  const compile = () => {
+    const form = messagePackForm(schema)
+    return {
+      packr: form.packr,
+      decode: schemaDecoder("messagePack", form.schema),
+      encode: schemaEncoder("messagePack", form.schema)
+    }
+  }
+  // A suspended schema may name one that is declared later, so nothing looks into it before the first message.
+  let compiled: ReturnType<typeof compile> | undefined
   return make("messagePack", {
     decode: (frame) => {
+      const problem = messagePackProblem(frame)
+      if (problem !== undefined) return fail("messagePack", `malformed MessagePack: ${problem}`)
+      compiled ??= compile()
       let value: unknown
       try {
-        value = packr.unpack(frame)
+        // A view of its own, for msgpackr leaves a property on what it reads.
+        value = compiled.packr.unpack(frame.subarray())
       } catch {
         return fail("messagePack", "malformed MessagePack")
       }
-      return decodeValue(value)
+      return compiled.decode(value)
     },
-    encode: (message) =>
-      Effect.flatMapEager(encodeValue(message), (value) => {
+    encode: (message) => {
+      compiled ??= compile()
+      const { packr } = compiled
+      return Effect.flatMapEager(compiled.encode(message), (value) => {
         try {
           return Exit.succeed(packr.pack(value))
         } catch (cause) {
           return fail("messagePack", String(cause))
         }
       })
+    }
   })
 }
 

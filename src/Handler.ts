@@ -21,7 +21,9 @@ import type { ConnectionClosed } from "./SluiceError.ts"
  * @category models
  * @since 0.1.0
  */
-export type Handler<In, Out, E = never, R = never> = (connection: Connection<In, Out>) => Effect.Effect<unknown, E, R>
+export type Handler<In, Out, E = never, R = never> = (
+  connection: Connection<In, Out>
+) => Effect.Effect<unknown, E, R>
 
 /**
  * Answers a stream of messages with a stream of messages, with backpressure from the peer's reading back to its
@@ -52,7 +54,9 @@ export const each =
     f: (message: In, connection: Connection<In, Out>) => Effect.Effect<unknown, E, R>
   ): Handler<In, Out, E | ConnectionClosed, R> =>
   (connection) =>
-    Stream.runForEachArray(connection.messages, (batch) => forEachEager(batch, (message) => f(message, connection)))
+    Stream.runForEachArray(connection.messages, (batch) =>
+      forEachEager(batch, (message) => f(message, connection))
+    )
 
 /**
  * Answers each message with one message by a plain function: the fastest handler there is, batch in, batch out.
@@ -137,7 +141,8 @@ export const route = <
     return found === undefined ? Effect.void : found(message, connection)
   })
   return (connection) => {
-    if (otherwise !== undefined && connection instanceof ConnectionImpl) connection.reader.deliverUnknown = true
+    if (otherwise !== undefined && connection instanceof ConnectionImpl)
+      connection.reader.deliverUnknown = true
     return handle(connection)
   }
 }

@@ -5,9 +5,9 @@
  */
 import type * as Schema from "effect/Schema"
 import type { ByteOrder } from "./ByteWriter.ts"
-import * as Codec from "./Codec.ts"
+import type * as Codec from "./Codec.ts"
 import type { Framing } from "./Framing.ts"
-import { type MessageTable, taggedCodec, tableProblems } from "./internal/codec/tagged.ts"
+import { layoutProblems, type MessageTable, tableProblems, taggedCodec } from "./internal/codec/tagged.ts"
 import type { OptionProblem } from "./SluiceError.ts"
 
 /**
@@ -164,7 +164,11 @@ export interface IdOptions {
 export const tagged: {
   <const Table extends Record<string, object>>(
     name: string,
-    options: { readonly framing: Framing; readonly id?: IdOptions; readonly messages: Table & CheckedTable<Table> }
+    options: {
+      readonly framing: Framing
+      readonly id?: IdOptions
+      readonly messages: Table & CheckedTable<Table>
+    }
   ): Protocol<
     MessagesOf<Table>,
     MessagesOf<Table>,
@@ -191,6 +195,7 @@ export const tagged: {
   const layout = options.framing.type ?? idLayout(options.id)
   const problems = [
     ...framingProblems(options.framing),
+    ...layoutProblems(options.framing, layout),
     ...tableProblems("messages" in options ? "messages" : "fromClient", fromClient, layout),
     ...("messages" in options ? [] : tableProblems("fromServer", fromServer, layout))
   ]

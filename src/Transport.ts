@@ -32,7 +32,9 @@ export type Address =
 export const formatAddress = (address: Address): string => {
   switch (address._tag) {
     case "Tcp":
-      return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
+      return address.host.includes(":")
+        ? `[${address.host}]:${address.port}`
+        : `${address.host}:${address.port}`
     case "Unix":
       return `unix:${address.path}`
     case "Memory":
@@ -108,6 +110,8 @@ export interface Wire {
   readonly localAddress: Address
   readonly remoteAddress: Address
   readonly tls: TlsDetails | undefined
+  /** Bytes that were handed over and that the kernel (or the peer, in memory) does not have yet. */
+  readonly unsent: number
   /** Starts the flow of bytes to `receiver`. Called once; until then the wire is paused. What happened before is told then. */
   readonly attach: (receiver: WireReceiver) => void
   /** Stops reading. At most what has been read already still comes; the peer's window closes. */

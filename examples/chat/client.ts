@@ -31,9 +31,7 @@ const program = Effect.gen(function* () {
   const typed = stdio.stdin.pipe(
     Stream.decodeText,
     Stream.splitLines,
-    Stream.runForEach((line) =>
-      client.send(line === "/who" ? { _tag: "Who" } : { _tag: "Say", text: line })
-    )
+    Stream.runForEach((line) => client.send(line === "/who" ? { _tag: "Who" } : { _tag: "Say", text: line }))
   )
   const heard = Stream.runForEach(client.messages, (message) => Console.log(toLine(message)))
   // The end of what is typed ends our side; what the room still says is printed.

@@ -26,10 +26,14 @@ export class Room extends Context.Service<
       const events = yield* PubSub.sliding<Event>(256)
 
       const enter = (name: string) =>
-        Ref.modify(names, (names) => (HashSet.has(names, name) ? [false, names] : [true, HashSet.add(names, name)]))
+        Ref.modify(names, (names) =>
+          HashSet.has(names, name) ? [false, names] : [true, HashSet.add(names, name)]
+        )
 
       const leave = (name: string) =>
-        Ref.update(names, HashSet.remove(name)).pipe(Effect.andThen(PubSub.publish(events, { _tag: "Left", name })))
+        Ref.update(names, HashSet.remove(name)).pipe(
+          Effect.andThen(PubSub.publish(events, { _tag: "Left", name }))
+        )
 
       return Room.of({
         join: Effect.fnUntraced(function* (name) {

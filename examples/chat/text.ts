@@ -28,7 +28,8 @@ const toLine = (event: Event): string => {
 const printable = (line: string): string => line.replaceAll(/\p{Cc}/gu, "").trim()
 
 const enter = Effect.fnUntraced(function* (person: Person, name: string) {
-  if (!isName(name)) return yield* person.send("A nickname has 1 to 20 letters, digits, _ or -. Your nickname?")
+  if (!isName(name))
+    return yield* person.send("A nickname has 1 to 20 letters, digits, _ or -. Your nickname?")
   const room = yield* Room
   const events = yield* room.join(name)
   if (events === false) return yield* person.send(`${name} is taken. Your nickname?`)

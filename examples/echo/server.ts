@@ -3,7 +3,11 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Effect, Layer, Stream } from "effect"
 import { Codec, Framing, Protocol, Server, Transport, TransportNode } from "effect-sluice"
 
-const Echo = Protocol.make("Echo", { framing: Framing.lines(), fromClient: Codec.bytes, fromServer: Codec.bytes })
+const Echo = Protocol.make("Echo", {
+  framing: Framing.lines(),
+  fromClient: Codec.bytes,
+  fromServer: Codec.bytes
+})
 
 const EchoServer = Server.layer(Echo, (connection) => Stream.run(connection.messages, connection.sink))
 

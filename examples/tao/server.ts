@@ -6,7 +6,16 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Effect } from "effect"
-import { Codec, type Connection, Framing, Handler, Protocol, Server, Transport, TransportNode } from "effect-sluice"
+import {
+  Codec,
+  type Connection,
+  Framing,
+  Handler,
+  Protocol,
+  Server,
+  Transport,
+  TransportNode
+} from "effect-sluice"
 
 interface HeartBeat {
   readonly _tag: "HeartBeat"
@@ -53,7 +62,8 @@ const echo = Handler.route(Tao, {
 
 const pingpong = Handler.route(Tao, {
   HeartBeat: () => Effect.void,
-  Text: (message, peer) => (message.text.trim() === "ping" ? peer.send({ _tag: "Text", text: "pong" }) : Effect.void)
+  Text: (message, peer) =>
+    message.text.trim() === "ping" ? peer.send({ _tag: "Text", text: "pong" }) : Effect.void
 })
 
 // A peer that does not read misses messages rather than holding up the others.

@@ -32,7 +32,8 @@ export const decodeUtf8: (bytes: Uint8Array) => string | undefined =
   buffer === undefined
     ? decodeStrictly
     : (bytes) => {
-        const view = bytes instanceof buffer ? bytes : buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+        const view =
+          bytes instanceof buffer ? bytes : buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
         const text = view.toString("utf8")
         return text.includes("\uFFFD") ? decodeStrictly(bytes) : text
       }

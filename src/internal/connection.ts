@@ -4,7 +4,7 @@ import type * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
@@ -204,7 +204,7 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
 
   /** Whether nothing has to be waited for but the wire's own close. */
   get endsAtOnce(): boolean {
-    return this.wireGone || (this.reader.ended && this.outbound.idle)
+    return this.wireGone || (this.reader.ended && this.outbound.idle && this.wire.unsent === 0)
   }
 
   /** Completes when the wire is gone. */
@@ -283,10 +283,10 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
 
   get abort(): Effect.Effect<void> {
     return Effect.sync(() => {
-      // First the reset: once our side has ended in good order, the peer may not see one any more.
+      // The reset first: once our side has ended in good order, the system refuses one.
       this.reason ??= CloseReason.LocalClosed()
-      this.outbound.abandon()
       this.wire.reset()
+      this.outbound.abandon()
       this.closeWith(CloseReason.LocalClosed())
     })
   }
@@ -368,14 +368,20 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
   }
 
   /** A batch, from its message at `from` on. Only what has to wait becomes an effect. */
-  private sendFrom(messages: ReadonlyArray<Out>, from: number, admitted: boolean): Effect.Effect<void, SendError> {
+  private sendFrom(
+    messages: ReadonlyArray<Out>,
+    from: number,
+    admitted: boolean
+  ): Effect.Effect<void, SendError> {
     for (let i = from; i < messages.length; i++) {
       // Within the bounds, see the loop.
       const encoding = this.encode(messages[i] as Out)
       const payload = settled(encoding)
       if (payload === undefined) {
         return Effect.flatMap(encoding, (bytes) =>
-          Effect.flatMap(this.sendPayload(bytes, admitted || i > from), () => this.sendFrom(messages, i + 1, true))
+          Effect.flatMap(this.sendPayload(bytes, admitted || i > from), () =>
+            this.sendFrom(messages, i + 1, true)
+          )
         )
       }
       if (Exit.isFailure(payload)) return Exit.failCause(payload.cause)

@@ -217,7 +217,7 @@ export class OutboundQueue {
     this.onWritten()
     const receipts = this.receipts
     this.receipts = none
-    const written = receipts === none ? undefined : () => receipts.forEach((receipt) => receipt())
+    const written = receipts === none ? undefined : () => callAll(receipts)
     if (!this.wire.write(bytes, written)) {
       this.blocked = true
       this.undrained = bytes.length
@@ -241,3 +241,7 @@ export class OutboundQueue {
 
 // Shared by all empty queues, so that an idle connection holds no arrays. Never written to.
 const none: Array<never> = []
+
+const callAll = (receipts: ReadonlyArray<() => void>): void => {
+  for (const receipt of receipts) receipt()
+}

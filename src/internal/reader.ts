@@ -2,9 +2,9 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { CodecError } from "../SluiceError.ts"
 import { CloseReason } from "../CloseReason.ts"
 import type { FrameDecoder } from "../Framing.ts"
+import type { CodecError } from "../SluiceError.ts"
 import { MessageError } from "../SluiceError.ts"
 import { copyOf, hexExcerpt } from "./bytes.ts"
 import { codecError } from "./codec/schemaCodec.ts"
@@ -225,7 +225,7 @@ export class Reader<In, Out> {
     const queued =
       views && identity && !inbound.awaited && bytes * 2 < chunkLength
         ? // `identity` says that these messages are frames.
-          (messages as Array<unknown> as Array<Uint8Array>).map(copyOf) as Array<unknown> as Array<In>
+          ((messages as Array<unknown> as Array<Uint8Array>).map(copyOf) as Array<unknown> as Array<In>)
         : messages
     // Not empty, see above.
     inbound.push(queued as [In, ...Array<In>], bytes)

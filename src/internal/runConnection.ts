@@ -21,8 +21,11 @@ export const runConnection: <In, Out, R>(
   handler: Effect.Effect<unknown, unknown, R>
 ) {
   yield* Effect.forkChild(connection.reader.run(), now)
-  const writerFiber = yield* Effect.forkChild(runWriter(connection.outbound), now)
-  const handlerFiber = yield* Effect.forkChild(Effect.provideService(handler, Scope.Scope, connection.scope), now)
+  yield* Effect.forkChild(runWriter(connection.outbound, connection.wire), now)
+  const handlerFiber = yield* Effect.forkChild(
+    Effect.provideService(handler, Scope.Scope, connection.scope),
+    now
+  )
   connection.start(handlerFiber)
 
   const by = yield* connection.awaitEnded(handlerFiber)
@@ -31,8 +34,10 @@ export const runConnection: <In, Out, R>(
   yield* Scope.close(connection.scope, exit ?? Exit.void)
   connection.handlerDone(exit)
 
-  const ending = endInOrder(connection, writerFiber)
-  yield* connection.endsAtOnce ? ending : Effect.timeoutOption(ending, connection.shared.closeTimeout)
+  // The writer flushes what was sent and ends our side. Going before the peer has ended its own could reset it.
+  yield* connection.endsAtOnce
+    ? connection.awaitGone()
+    : Effect.timeoutOption(connection.awaitGone(), connection.shared.closeTimeout)
   connection.wire.destroy()
   yield* connection.awaitGone()
   return connection.finish()
@@ -48,14 +53,4 @@ const stopHandler = Effect.fnUntraced(function* <In, Out>(
   if (handler.pollUnsafe() !== undefined) return
   handler.interruptUnsafe()
   yield* Effect.timeoutOption(Fiber.await(handler), connection.shared.closeTimeout)
-})
-
-/** Flushes what was sent, ends our side, and waits for the peer to end its own: closing earlier could reset the peer. */
-const endInOrder = Effect.fnUntraced(function* <In, Out>(
-  connection: ConnectionImpl<In, Out>,
-  writer: Fiber.Fiber<void>
-) {
-  yield* Fiber.await(writer)
-  connection.wire.end()
-  yield* connection.awaitGone()
 })

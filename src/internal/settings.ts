@@ -29,7 +29,9 @@ export const connectionFields = {
   onMessageError: withDefault(
     Schema.Unknown.check(
       Schema.makeFilter((policy) =>
-        policy === "close" || policy === "skip" || typeof policy === "function" ? undefined : messageErrorPolicy
+        policy === "close" || policy === "skip" || typeof policy === "function"
+          ? undefined
+          : messageErrorPolicy
       )
     ),
     "close"

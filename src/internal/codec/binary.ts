@@ -1,5 +1,5 @@
 /** The one place that knows Effect's binary schema format, which is marked unstable upstream. */
-import { SchemaBinary } from "effect/encoding"
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import type * as Schema from "effect/Schema"
 
 /** The schema whose encoded side is the compact binary form. */

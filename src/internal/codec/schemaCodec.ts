@@ -1,5 +1,7 @@
 /** Runs a schema between a codec's raw values and its messages, synchronously wherever the schema allows. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
@@ -26,11 +28,27 @@ const schemaError = (codec: string, issue: SchemaIssue.Issue): CodecError =>
 
 type Parser<A, B, R> = (input: A) => Effect.Effect<B, CodecError, R>
 
-// A schema without asynchronous parts or services answers with an Exit, and the eager map keeps it one.
+// A schema without asynchronous parts or services answers with an Exit, save that Effect leaves some failures of
+// transformations an effect; the eager maps keep it one.
 const withCodecError =
   <A, B, R>(codec: string, parse: (input: A) => Effect.Effect<B, SchemaIssue.Issue, R>): Parser<A, B, R> =>
-  (input) =>
-    Effect.mapErrorEager(parse(input), (issue) => schemaError(codec, issue))
+  (input) => {
+    let parsed: Effect.Effect<B, CodecError, R>
+    try {
+      parsed = Effect.mapErrorEager(parse(input), (issue) => schemaError(codec, issue))
+    } catch (defect) {
+      return overflow(codec, defect)
+    }
+    if (!Exit.isExit(parsed)) return Effect.catchDefect(parsed, (defect) => overflow(codec, defect))
+    if (Exit.isSuccess(parsed) || !Cause.hasDies(parsed.cause)) return parsed
+    return overflow(codec, Cause.squash(parsed.cause))
+  }
+
+// A message of a recursive schema, nested deeper than the stack, is the peer's mistake and no defect.
+const overflow = (codec: string, defect: unknown): Effect.Effect<never, CodecError> =>
+  defect instanceof RangeError && /call stack/i.test(defect.message)
+    ? Exit.fail(codecError(codec, "nested too deeply"))
+    : Exit.die(defect)
 
 /** Decodes what the codec's own format gave. */
 export const schemaDecoder = <A, I, RD, RE>(
@@ -39,5 +57,7 @@ export const schemaDecoder = <A, I, RD, RE>(
 ): Parser<unknown, A, RD> => withCodecError(codec, SchemaParser.decodeUnknownEffect(schema))
 
 /** Encodes a message to what the codec's own format takes. */
-export const schemaEncoder = <A, I, RD, RE>(codec: string, schema: Schema.Codec<A, I, RD, RE>): Parser<A, I, RE> =>
-  withCodecError(codec, SchemaParser.encodeEffect(schema))
+export const schemaEncoder = <A, I, RD, RE>(
+  codec: string,
+  schema: Schema.Codec<A, I, RD, RE>
+): Parser<A, I, RE> => withCodecError(codec, SchemaParser.encodeEffect(schema))

@@ -2,10 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
-import * as Codec from "../../Codec.ts"
-import type { TypeLayout } from "../../Framing.ts"
-import type { OptionProblem } from "../../SluiceError.ts"
 import { ByteWriter } from "../../ByteWriter.ts"
+import * as Codec from "../../Codec.ts"
+import type { Framing, TypeLayout } from "../../Framing.ts"
+import type { OptionProblem } from "../../SluiceError.ts"
 
 /** A message whose id no entry of the table has. */
 export class UnknownMessage {
@@ -34,6 +34,25 @@ export type MessageTable = Readonly<
   >
 >
 
+/** What is wrong with the place of the id, whether the framing or the protocol's own options give it. */
+export const layoutProblems = (framing: Framing, layout: TypeLayout): ReadonlyArray<OptionProblem> => {
+  const problems: Array<OptionProblem> = []
+  const [path, most] =
+    framing.type === undefined ? (["id.width", 4] as const) : (["framing.typeWidth", 6] as const)
+  // A framing that refuses its own options says so itself.
+  if (framing.type !== undefined && framing.problems.length > 0) return problems
+  if (!Number.isInteger(layout.width) || layout.width < 1 || layout.width > most) {
+    problems.push({ path, message: `must be 1 to ${most} bytes, is ${layout.width}` })
+  }
+  if (framing.type === undefined && layout.byteOrder !== "big" && layout.byteOrder !== "little") {
+    problems.push({
+      path: "id.byteOrder",
+      message: `must be one of big, little, got ${String(layout.byteOrder)}`
+    })
+  }
+  return problems
+}
+
 /** Ids that stand twice in a table, or do not fit the field. */
 export const tableProblems = (
   path: string,
@@ -41,16 +60,17 @@ export const tableProblems = (
   layout: TypeLayout
 ): ReadonlyArray<OptionProblem> => {
   const problems: Array<OptionProblem> = []
-  if (!Number.isInteger(layout.width) || layout.width < 1 || layout.width > 6) {
-    problems.push({ path: "id.width", message: `must be 1 to 6 bytes, is ${layout.width}` })
-  }
   const seen = new Map<number, string>()
   for (const [tag, { id }] of Object.entries(table)) {
     const other = seen.get(id)
-    if (other !== undefined) problems.push({ path: `${path}.${tag}.id`, message: `${id} is already the id of ${other}` })
+    if (other !== undefined)
+      problems.push({ path: `${path}.${tag}.id`, message: `${id} is already the id of ${other}` })
     else seen.set(id, tag)
     if (!Number.isInteger(id) || id < 0 || id >= 256 ** layout.width) {
-      problems.push({ path: `${path}.${tag}.id`, message: `${id} does not fit ${layout.width} unsigned bytes` })
+      problems.push({
+        path: `${path}.${tag}.id`,
+        message: `${id} does not fit ${layout.width} unsigned bytes`
+      })
     }
   }
   return problems
@@ -80,10 +100,12 @@ export const taggedCodec = (table: MessageTable, layout: TypeLayout): Codec.Code
     },
     encode: (message) => {
       const entry = byTag.get(message._tag)
-      if (entry === undefined) return Codec.fail("tagged", `no message of this direction is tagged ${message._tag}`)
+      if (entry === undefined)
+        return Codec.fail("tagged", `no message of this direction is tagged ${message._tag}`)
       return Effect.mapEager(entry.codec.encode(message), (body) => {
         const out = new ByteWriter()
-        out.reserve(layout.bodyOffset)
+        // Zeros, not `reserve`: what the framing leaves as it is must hold nothing of this process's memory.
+        out.writeZeros(layout.bodyOffset)
         out.setUint(layout.offset, entry.id, layout.width, layout.byteOrder)
         out.writeBytes(body)
         return out.take()

@@ -1,0 +1,101 @@
+/** One trial: a fresh server, one load. */
+import type { Variant } from "../variants.ts"
+import type { Workload } from "../workloads.ts"
+import type { LoadOptions, LoadResult } from "./loadOptions.ts"
+import { type Running, start } from "./processes.ts"
+
+export interface TrialOptions {
+  /** Where the built files are. */
+  readonly directory: string
+  readonly quick: boolean
+  readonly warmupSeconds: number
+  readonly seconds: number
+  /** More arguments for the server's Node. */
+  readonly nodeArguments?: ReadonlyArray<string>
+}
+
+/** What a trial measured. What does not apply is absent. */
+export interface Trial {
+  /** Messages or connections a second. */
+  readonly rate?: number
+  /** Microseconds. */
+  readonly p50?: number
+  readonly p99?: number
+  /** Microseconds of the server's CPU for each message or connection. */
+  readonly cpu?: number
+  /** How busy server, load client and everybody else were, in cores. */
+  readonly serverBusy?: number
+  readonly loadBusy?: number
+  readonly otherBusy?: number
+  /** Bytes for each idle connection: of the process, and of its heap and what the heap holds outside. */
+  readonly rss?: number
+  readonly heap?: number
+}
+
+const startupSeconds = 15
+const drainSeconds = 15
+
+export const runTrial = async (
+  variant: Variant,
+  workload: Workload,
+  options: TrialOptions
+): Promise<Trial> => {
+  const { directory, quick, seconds, warmupSeconds } = options
+  const idle = workload.load === "idle"
+  const bound = startupSeconds + drainSeconds + (idle ? 60 : warmupSeconds + seconds)
+  const nodeArguments = [...(options.nodeArguments ?? []), ...(idle ? ["--expose-gc"] : [])]
+  const serverArguments = variant.argument === undefined ? [] : [variant.argument]
+  const server = start(
+    "server",
+    [...nodeArguments, `${directory}/${variant.server}.mjs`, ...serverArguments],
+    bound
+  )
+  let load: Running | undefined
+  try {
+    const loadOptions: LoadOptions = {
+      load: workload.load,
+      port: Number(await server.line("listening")),
+      serverPid: server.pid,
+      kind: variant.kind,
+      connections: (quick ? workload.quickConnections : undefined) ?? workload.connections,
+      window: workload.window,
+      payload: workload.payload,
+      warmupSeconds,
+      seconds
+    }
+    load = start("load", [`${directory}/load.mjs`, JSON.stringify(loadOptions)], bound)
+    return idle ? await idleTrial(server, load, loadOptions.connections) : await loadTrial(load)
+  } finally {
+    await Promise.all([server.stop(), load?.stop()])
+  }
+}
+
+const loadTrial = async (load: Running): Promise<Trial> => {
+  const { operations, p50, p99, spent }: LoadResult = JSON.parse(await load.line("result"))
+  return {
+    rate: operations / spent.seconds,
+    p50,
+    p99,
+    cpu: (spent.server / operations) * 1e6,
+    serverBusy: spent.server / spent.seconds,
+    loadBusy: spent.load / spent.seconds,
+    otherBusy: spent.other / spent.seconds
+  }
+}
+
+const idleTrial = async (server: Running, load: Running, connections: number): Promise<Trial> => {
+  await load.line("warm")
+  const before = await memory(server)
+  load.write("measure\n")
+  await load.line("open")
+  const after = await memory(server)
+  return {
+    rss: (after.rss - before.rss) / connections,
+    heap: (after.heap - before.heap) / connections
+  }
+}
+
+const memory = async (server: Running): Promise<{ readonly rss: number; readonly heap: number }> => {
+  server.signal("SIGUSR2")
+  return JSON.parse(await server.line("memory"))
+}

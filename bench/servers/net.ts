@@ -1,0 +1,4 @@
+/** The limit: echo on `node:net` by hand. */
+import { serveByHand } from "../lib/netServer.ts"
+
+serveByHand((frame) => frame)

@@ -1,0 +1,177 @@
+/**
+ * A wire over a Node socket. The listeners are shared by all sockets and find their wire on the socket, so that
+ * a connection costs one small object and no closure.
+ */
+import type * as Net from "node:net"
+import type { Address, TlsDetails, Wire, WireReceiver } from "../../Transport.ts"
+import { errorCode } from "./nodeError.ts"
+
+const wireKey = Symbol("effect-sluice/wire")
+
+interface WiredSocket extends Net.Socket {
+  [wireKey]: NodeWire
+}
+
+/** How to break a connection so that the peer notices. */
+export type ResetSocket = (socket: Net.Socket) => void
+
+/** A TCP reset. */
+export const resetTcp: ResetSocket = (socket) => {
+  // After our own end the system refuses a reset (EINVAL), and Node would then never tell of the close.
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
+/** Unix sockets know no reset. */
+export const resetByDestroy: ResetSocket = (socket) => {
+  socket.destroy()
+}
+
+function onData(this: WiredSocket, chunk: Uint8Array): void {
+  this[wireKey].receiver?.onData(chunk)
+}
+
+function onDrain(this: WiredSocket): void {
+  this[wireKey].receiver?.onDrain()
+}
+
+function onEnd(this: WiredSocket): void {
+  this[wireKey].handleEnd()
+}
+
+function onError(this: WiredSocket, error: Error): void {
+  this[wireKey].handleError(error)
+}
+
+function onClose(this: WiredSocket): void {
+  this[wireKey].handleClose()
+}
+
+/**
+ * The socket must be connected, half-open and silent: no 'data' listener, and paused where it reads by itself.
+ */
+export class NodeWire implements Wire {
+  readonly localAddress: Address
+  readonly remoteAddress: Address
+  readonly tls: TlsDetails | undefined
+  /** Whom to tell; undefined until it attaches and after the end. */
+  receiver: WireReceiver | undefined = undefined
+  private readonly socket: Net.Socket
+  private readonly resetSocket: ResetSocket
+  private error: string | undefined = undefined
+  private released = false
+  private ended = false
+  private closed = false
+
+  constructor(
+    socket: Net.Socket,
+    localAddress: Address,
+    remoteAddress: Address,
+    tls: TlsDetails | undefined,
+    resetSocket: ResetSocket
+  ) {
+    this.socket = socket
+    this.localAddress = localAddress
+    this.remoteAddress = remoteAddress
+    this.tls = tls
+    this.resetSocket = resetSocket
+    // A plain socket, on which the shared listeners find their wire from here on.
+    const wired = socket as WiredSocket
+    wired[wireKey] = this
+    wired.on("error", onError)
+    wired.on("end", onEnd)
+    wired.on("close", onClose)
+  }
+
+  get unsent(): number {
+    return this.socket.writableLength
+  }
+
+  attach(receiver: WireReceiver): void {
+    if (this.ended || this.closed) {
+      // What was before is told in a turn of its own, as everything after it is.
+      queueMicrotask(() => this.tellPast(receiver))
+      return
+    }
+    this.receiver = receiver
+    this.socket.on("drain", onDrain)
+    this.socket.on("data", onData)
+    this.socket.resume()
+  }
+
+  pause(): void {
+    this.socket.pause()
+  }
+
+  resume(): void {
+    this.socket.resume()
+  }
+
+  write(bytes: Uint8Array, written?: () => void): boolean {
+    const socket = this.socket
+    if (!socket.writable) {
+      return false
+    }
+    if (written === undefined) {
+      return socket.write(bytes)
+    }
+    return socket.write(bytes, (error) => {
+      if (!error) {
+        written()
+      }
+    })
+  }
+
+  end(): void {
+    if (this.socket.writable) {
+      this.socket.end()
+    }
+  }
+
+  reset(): void {
+    if (!this.released) {
+      this.released = true
+      this.resetSocket(this.socket)
+    }
+  }
+
+  destroy(): void {
+    if (!this.released) {
+      this.released = true
+      this.socket.destroy()
+    }
+  }
+
+  handleEnd(): void {
+    if (this.released) {
+      return
+    }
+    this.ended = true
+    this.receiver?.onEnd()
+  }
+
+  handleError(error: Error): void {
+    if (!this.released && this.error === undefined) {
+      this.error = errorCode(error)
+    }
+  }
+
+  handleClose(): void {
+    this.closed = true
+    const receiver = this.receiver
+    this.receiver = undefined
+    receiver?.onClose(this.error)
+  }
+
+  private tellPast(receiver: WireReceiver): void {
+    if (this.ended) {
+      receiver.onEnd()
+    }
+    if (this.closed) {
+      receiver.onClose(this.error)
+      return
+    }
+    this.receiver = receiver
+    this.socket.on("drain", onDrain)
+  }
+}

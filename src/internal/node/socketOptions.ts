@@ -1,0 +1,78 @@
+/**
+ * The schemas of the socket options; `TransportNode` documents each option.
+ */
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import { durationOption, integerOption, withDefault } from "../options.ts"
+
+/** The longest path that the system takes for a Unix socket, in bytes. */
+export const maximumPathBytes = process.platform === "linux" ? 107 : 103
+
+const host = Schema.NonEmptyString.annotate({ message: "must be a host name or an address" })
+
+const keepAliveInitialDelay = withDefault(durationOption("1 second", "9 hours"), Duration.seconds(60))
+
+const connectTimeout = withDefault(durationOption("1 millis", "1 hour"), Duration.seconds(10))
+
+const path = Schema.String.check(
+  Schema.makeFilter((text) =>
+    text === ""
+      ? "must not be empty"
+      : text.includes("\0")
+        ? "must not hold a NUL"
+        : Buffer.byteLength(text) > maximumPathBytes
+          ? `must be at most ${maximumPathBytes} bytes long for a Unix socket, and has ${Buffer.byteLength(text)}`
+          : undefined
+  )
+)
+
+/** Fields that TCP and TLS listeners share. */
+export const tcpFields = {
+  port: integerOption(0, 65_535),
+  host: Schema.optional(host),
+  backlog: withDefault(integerOption(1, 65_535), 1024),
+  noDelay: withDefault(Schema.Boolean, true),
+  keepAlive: withDefault(Schema.Boolean, true),
+  keepAliveInitialDelay,
+  ipv6Only: withDefault(Schema.Boolean, false),
+  exclusive: withDefault(Schema.Boolean, false)
+} as const
+
+/** Fields that TCP and TLS connectors share. */
+export const tcpClientFields = {
+  port: integerOption(1, 65_535),
+  host: withDefault(host, "127.0.0.1"),
+  localAddress: Schema.optional(host),
+  connectTimeout,
+  noDelay: withDefault(Schema.Boolean, true),
+  keepAlive: withDefault(Schema.Boolean, true),
+  keepAliveInitialDelay
+} as const
+
+/** `TcpOptions`. */
+export const TcpSettings = Schema.Struct(tcpFields)
+
+/** `TcpOptions` with every default filled in. */
+export type TcpSettings = typeof TcpSettings.Type
+
+/** `TcpClientOptions`. */
+export const TcpClientSettings = Schema.Struct(tcpClientFields)
+
+/** `TcpClientOptions` with every default filled in. */
+export type TcpClientSettings = typeof TcpClientSettings.Type
+
+/** `UnixOptions`. */
+export const UnixSettings = Schema.Struct({
+  path,
+  mode: Schema.optional(integerOption(0, 0o777)),
+  backlog: withDefault(integerOption(1, 65_535), 1024)
+})
+
+/** `UnixOptions` with every default filled in. */
+export type UnixSettings = typeof UnixSettings.Type
+
+/** `UnixClientOptions`. */
+export const UnixClientSettings = Schema.Struct({ path, connectTimeout })
+
+/** `UnixClientOptions` with every default filled in. */
+export type UnixClientSettings = typeof UnixClientSettings.Type

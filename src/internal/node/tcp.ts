@@ -1,0 +1,97 @@
+/**
+ * TCP over `node:net`.
+ */
+import * as Net from "node:net"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { type Address, type Connector, formatAddress, type Listener } from "../../Transport.ts"
+import { tcpAddress, unknownAddress } from "./nodeAddress.ts"
+import { connectWith, openPlain } from "./nodeConnect.ts"
+import { listenOn } from "./nodeListen.ts"
+import { NodeWire, resetTcp } from "./nodeWire.ts"
+import type { TcpClientSettings, TcpSettings } from "./socketOptions.ts"
+
+/** Where a server is to listen, as text. */
+export const tcpTarget = (settings: { readonly host?: string | undefined; readonly port: number }): string =>
+  settings.host === undefined
+    ? `*:${settings.port}`
+    : formatAddress({ _tag: "Tcp", host: settings.host, port: settings.port })
+
+/** Where a TCP server does listen. */
+export const boundTcpAddress = (server: Net.Server): Address => {
+  const bound = server.address()
+  return bound === null || typeof bound === "string" ? unknownAddress : tcpAddress(bound.address, bound.port)
+}
+
+/** The options of a server's sockets. */
+export const serverOptions = (settings: TcpSettings) => ({
+  allowHalfOpen: true,
+  noDelay: settings.noDelay,
+  keepAlive: settings.keepAlive,
+  keepAliveInitialDelay: Duration.toMillis(settings.keepAliveInitialDelay)
+})
+
+/** The options of its listening socket. */
+export const listenOptions = (settings: TcpSettings): Net.ListenOptions => ({
+  port: settings.port,
+  ...(settings.host === undefined ? {} : { host: settings.host }),
+  backlog: settings.backlog,
+  ipv6Only: settings.ipv6Only,
+  exclusive: settings.exclusive
+})
+
+/** Opens a client's socket, which does not read before it is told to. */
+export const openTcp = (settings: TcpClientSettings): Net.Socket => {
+  const socket = Net.connect({
+    host: settings.host,
+    port: settings.port,
+    ...(settings.localAddress === undefined ? {} : { localAddress: settings.localAddress }),
+    allowHalfOpen: true,
+    autoSelectFamily: true,
+    noDelay: settings.noDelay,
+    keepAlive: settings.keepAlive,
+    keepAliveInitialDelay: Duration.toMillis(settings.keepAliveInitialDelay)
+  })
+  socket.pause()
+  return socket
+}
+
+const makeWire = (socket: Net.Socket): NodeWire =>
+  new NodeWire(
+    socket,
+    tcpAddress(socket.localAddress, socket.localPort),
+    tcpAddress(socket.remoteAddress, socket.remotePort),
+    undefined,
+    resetTcp
+  )
+
+/** A listener on TCP. */
+export const tcpListener = (settings: TcpSettings): Context.Service.Shape<typeof Listener> => ({
+  listen: (acceptor) => {
+    const server = Net.createServer({ ...serverOptions(settings), pauseOnConnect: true }, (socket) =>
+      acceptor.onWire(makeWire(socket))
+    )
+    return listenOn({
+      server,
+      options: listenOptions(settings),
+      target: tcpTarget(settings),
+      acceptor,
+      boundAddress: boundTcpAddress,
+      publish: Effect.void,
+      onClose: () => {}
+    })
+  }
+})
+
+/** A connector over TCP. */
+export const tcpConnector = (settings: TcpClientSettings): Context.Service.Shape<typeof Connector> => {
+  const target = tcpTarget(settings)
+  return {
+    connect: connectWith({
+      target,
+      timeout: settings.connectTimeout,
+      open: openPlain(target, () => openTcp(settings), makeWire)
+    })
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * TLS over TCP.
+ */
+import * as Net from "node:net"
+import * as Tls from "node:tls"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { TransportError } from "../../SluiceError.ts"
+import type { Acceptor, Connector, Listener } from "../../Transport.ts"
+import { tcpAddress } from "./nodeAddress.ts"
+import { type Attempt, connectWith, whenReady } from "./nodeConnect.ts"
+import { errorDetail, transportError } from "./nodeError.ts"
+import { listenOn } from "./nodeListen.ts"
+import { NodeWire, type ResetSocket } from "./nodeWire.ts"
+import { boundTcpAddress, listenOptions, openTcp, serverOptions, tcpTarget } from "./tcp.ts"
+import { tlsDetails } from "./tlsDetails.ts"
+import { Handshakes } from "./tlsHandshakes.ts"
+import { loadMaterial } from "./tlsMaterial.ts"
+import type { TcpTlsClientSettings, TcpTlsSettings } from "./tlsOptions.ts"
+
+/** A reset is TCP's, so it goes to the socket below; its end is the end of the one above. */
+const resetBelow =
+  (raw: Net.Socket): ResetSocket =>
+  (socket) => {
+    if (socket.writableEnded) socket.destroy()
+    else raw.resetAndDestroy()
+  }
+
+const makeWire = (socket: Tls.TLSSocket, raw: Net.Socket, serverName: unknown): NodeWire =>
+  new NodeWire(
+    socket,
+    tcpAddress(raw.localAddress, raw.localPort),
+    tcpAddress(raw.remoteAddress, raw.remotePort),
+    tlsDetails(socket, serverName),
+    resetBelow(raw)
+  )
+
+const createServer = (
+  settings: TcpTlsSettings,
+  secureOptions: Tls.SecureContextOptions,
+  acceptor: Acceptor,
+  handshakes: Handshakes
+): Tls.Server => {
+  const { tls } = settings
+  const server = Tls.createServer({
+    ...serverOptions(settings),
+    pauseOnConnect: true,
+    ...secureOptions,
+    requestCert: tls.clientCertificate !== "none",
+    rejectUnauthorized: tls.clientCertificate === "require",
+    // Ours is the deadline; Node's counts from the last byte.
+    handshakeTimeout: 2 * Duration.toMillis(tls.handshakeTimeout),
+    ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] })
+  })
+  server.on("connection", (raw) => handshakes.begin(raw))
+  server.on("tlsClientError", (error, socket) => handshakes.fail(socket, error))
+  server.on("secureConnection", (socket) => {
+    const raw = handshakes.finish(socket)
+    if (raw !== undefined) {
+      acceptor.onWire(makeWire(socket, raw, socket.servername))
+    }
+  })
+  return server
+}
+
+/** A listener on TLS. */
+export const tlsListener = (settings: TcpTlsSettings): Context.Service.Shape<typeof Listener> => {
+  const target = tcpTarget(settings)
+  return {
+    listen: Effect.fnUntraced(function* (acceptor) {
+      const { options } = yield* loadMaterial(settings.tls, { operation: "listen", target })
+      const handshakes = new Handshakes(Duration.toMillis(settings.tls.handshakeTimeout), acceptor)
+      return yield* listenOn({
+        server: createServer(settings, options, acceptor, handshakes),
+        options: listenOptions(settings),
+        target,
+        acceptor,
+        boundAddress: boundTcpAddress,
+        publish: Effect.void,
+        onClose: () => handshakes.abandon()
+      })
+    })
+  }
+}
+
+const handshakeError = (target: string, socket: Tls.TLSSocket, error: unknown): TransportError => {
+  // Set, despite its type, only where the server's certificate was judged and found wanting.
+  const verdict: unknown = socket.authorizationError
+  const detail = errorDetail(error)
+  return new TransportError({
+    operation: "connect",
+    kind: verdict ? "BadCertificate" : "HandshakeFailed",
+    address: target,
+    detail: verdict && !detail.includes(String(verdict)) ? `${verdict}: ${detail}` : detail,
+    cause: error
+  })
+}
+
+const startHandshake = (
+  settings: TcpTlsClientSettings,
+  context: Tls.SecureContext,
+  target: string,
+  raw: Net.Socket,
+  attempt: Attempt
+): void => {
+  const { host, tls } = settings
+  const serverName = tls.servername ?? (Net.isIP(host) === 0 ? host : undefined)
+  const socket = Tls.connect({
+    socket: raw,
+    host,
+    secureContext: context,
+    rejectUnauthorized: tls.trust === "verify",
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] })
+  })
+  socket.pause()
+  whenReady(
+    socket,
+    "secureConnect",
+    () => attempt.succeed(makeWire(socket, raw, serverName)),
+    (error) => {
+      raw.destroy()
+      attempt.fail(handshakeError(target, socket, error))
+    }
+  )
+}
+
+/** A connector over TLS. */
+export const tlsConnector = (settings: TcpTlsClientSettings): Context.Service.Shape<typeof Connector> => {
+  const target = tcpTarget(settings)
+  const open = (context: Tls.SecureContext) => (attempt: Attempt) => {
+    const raw = openTcp(settings)
+    whenReady(
+      raw,
+      "connect",
+      () => {
+        // From here on the socket above tells what happens.
+        raw.on("error", () => {})
+        startHandshake(settings, context, target, raw, attempt)
+      },
+      (error) => attempt.fail(transportError("connect", target, error))
+    )
+    return raw
+  }
+  return {
+    connect: Effect.flatMap(loadMaterial(settings.tls, { operation: "connect", target }), ({ context }) =>
+      connectWith({ target, timeout: settings.connectTimeout, open: open(context) })
+    )
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Every transport behind one face, for the suite that they all must pass.
+ */
+
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import {
+  type Acceptor,
+  type Address,
+  Connector,
+  Listener,
+  type Listening,
+  type Wire
+} from "../../src/Transport.ts"
+import * as TransportMemory from "../../src/TransportMemory.ts"
+import * as TransportNode from "../../src/TransportNode.ts"
+import * as TransportSocket from "../../src/TransportSocket.ts"
+import { certificates } from "./certificates.ts"
+import { Reception } from "./recorder.ts"
+
+export interface Opened {
+  readonly listen: (acceptor: Acceptor) => Effect.Effect<Listening, unknown, Scope.Scope>
+  /** Connects to where a listener said it listens. */
+  readonly connect: (address: Address) => Effect.Effect<Wire, unknown, Scope.Scope>
+}
+
+export interface Rig {
+  readonly name: string
+  /** The bytes that the suite's long transfers send. */
+  readonly volume: number
+  readonly halfClose: boolean
+  readonly reset: boolean
+  readonly addresses: boolean
+  /** Whether closing the listener frees the address. */
+  readonly frees: boolean
+  readonly open: Effect.Effect<Opened, unknown, Scope.Scope>
+}
+
+/** The port that a listener got. */
+export const portOf = (address: Address): number => (address._tag === "Tcp" ? address.port : 0)
+
+/** A directory of its own, gone with the scope. */
+export const temporaryDirectory = Effect.acquireRelease(
+  Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "sluice-"))),
+  (directory) => Effect.sync(() => Fs.rmSync(directory, { recursive: true, force: true }))
+)
+
+/** The service of a layer, in the scope at hand. */
+export const listenerOf = <E>(layer: Layer.Layer<Listener, E>) =>
+  Effect.map(Layer.build(layer), (context) => Context.get(context, Listener))
+
+export const connectorOf = <E>(layer: Layer.Layer<Connector, E>) =>
+  Effect.map(Layer.build(layer), (context) => Context.get(context, Connector))
+
+/** Connects through a layer; the wire is destroyed with the scope. */
+export const connectThrough = <E>(layer: Layer.Layer<Connector, E>) =>
+  Effect.acquireRelease(
+    Effect.flatMap(connectorOf(layer), (connector) => connector.connect),
+    (wire) => Effect.sync(() => wire.destroy()),
+    { interruptible: true }
+  )
+
+const all = { volume: 1024 * 1024, halfClose: true, reset: true, addresses: true, frees: true }
+
+const host = "127.0.0.1"
+
+export const tcp: Rig = {
+  ...all,
+  name: "tcp",
+  open: Effect.gen(function* () {
+    const listener = yield* listenerOf(TransportNode.layerTcp({ host, port: 0 }))
+    return {
+      listen: listener.listen,
+      connect: (address) => connectThrough(TransportNode.layerTcpClient({ host, port: portOf(address) }))
+    }
+  })
+}
+
+export const tls: Rig = {
+  ...all,
+  name: "tls",
+  open: Effect.gen(function* () {
+    const { authority, server } = certificates()
+    const listener = yield* listenerOf(
+      TransportNode.layerTls({
+        host,
+        port: 0,
+        tls: { certificateFile: server.certificateFile, keyFile: server.keyFile }
+      })
+    )
+    return {
+      listen: listener.listen,
+      connect: (address) =>
+        connectThrough(
+          TransportNode.layerTlsClient({ host, port: portOf(address), tls: { ca: authority.certificate } })
+        )
+    }
+  })
+}
+
+export const unix: Rig = {
+  ...all,
+  name: "unix",
+  reset: false,
+  addresses: false,
+  open: Effect.gen(function* () {
+    const path = Path.join(yield* temporaryDirectory, "server.sock")
+    const listener = yield* listenerOf(TransportNode.layerUnix({ path }))
+    return { listen: listener.listen, connect: () => connectThrough(TransportNode.layerUnixClient({ path })) }
+  })
+}
+
+const memoryWith = (options: TransportMemory.MemoryOptions): Rig["open"] =>
+  Effect.map(TransportMemory.makeNetwork(options), ({ connector, listener }) => ({
+    listen: listener.listen,
+    connect: () => connector.connect
+  }))
+
+export const memory: Rig = { ...all, name: "memory", open: memoryWith({}) }
+
+export const memoryOneByte: Rig = {
+  ...all,
+  name: "memory, one byte at a time",
+  volume: 96 * 1024,
+  open: memoryWith({ maxChunk: 1 })
+}
+
+export const memoryCutDelayed: Rig = {
+  ...all,
+  name: "memory, cut and delayed",
+  volume: 256 * 1024,
+  open: memoryWith({ maxChunk: 1000, delay: "1 millis" })
+}
+
+export const socket: Rig = {
+  ...all,
+  name: "socket",
+  halfClose: false,
+  reset: false,
+  addresses: false,
+  frees: false,
+  open: Effect.gen(function* () {
+    const listener = yield* listenerOf(
+      Layer.provide(TransportSocket.layerServer, NodeSocketServer.layer({ host, port: 0 }))
+    )
+    return {
+      listen: listener.listen,
+      connect: (address) =>
+        Effect.flatMap(NodeSocket.makeNet({ host, port: portOf(address) }), (made) =>
+          Effect.acquireRelease(
+            TransportSocket.connectorFromSocket(made).connect,
+            (wire) => Effect.sync(() => wire.destroy()),
+            { interruptible: true }
+          )
+        )
+    }
+  })
+}
+
+/** A listener and one connection through it. */
+export const pairOn = Effect.fnUntraced(function* (rig: Rig) {
+  const opened = yield* rig.open
+  const reception = new Reception()
+  const listening = yield* opened.listen(reception)
+  const connect = opened.connect(listening.address)
+  const client = yield* connect
+  const server = yield* Effect.acquireRelease(reception.take, (wire) => Effect.sync(() => wire.destroy()))
+  return { opened, reception, listening, connect, client, server }
+})
