@@ -14,7 +14,8 @@ const { positionals, values: flags } = parseArgs({
   options: {
     seconds: { type: "string", default: "5" },
     top: { type: "string", default: "30" },
-    source: { type: "string" }
+    source: { type: "string" },
+    node: { type: "string", default: process.execPath }
   }
 })
 const [variantName = "stream", workloadName = "pipelined-16x64"] = positionals
@@ -30,6 +31,7 @@ process.on("exit", () => rmSync(profiles, { recursive: true, force: true }))
 const directory = await buildAll([variant.server], flags.source)
 const trial = await runTrial(variant, workload, {
   directory,
+  node: flags.node,
   quick: true,
   warmupSeconds: 1,
   seconds,

@@ -1,4 +1,5 @@
-/** Compares servers: `npx tsx bench/run.ts [--quick] [--only names] [--rounds n] [--patience seconds] [--json file] [--source directory]`. */
+/** Compares servers: `npx tsx bench/run.ts [--quick] [--only names] [--json file]`. More options in README.md. */
+import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { parseArgs } from "node:util"
@@ -17,7 +18,8 @@ const { values: flags } = parseArgs({
     rounds: { type: "string" },
     patience: { type: "string" },
     json: { type: "string" },
-    source: { type: "string" }
+    source: { type: "string" },
+    node: { type: "string", default: process.execPath }
   }
 })
 
@@ -43,6 +45,7 @@ const chosenVariants = variants.filter((variant) =>
 
 const options: TrialOptions = {
   directory: await buildAll(new Set(chosenVariants.map(({ server }) => server)), flags.source),
+  node: flags.node,
   quick: flags.quick,
   warmupSeconds: flags.quick ? 0.7 : 2,
   seconds: flags.quick ? 1.5 : 5
@@ -88,7 +91,8 @@ const runWorkload = async (workload: Workload): Promise<ReadonlyArray<Summary>> 
   return summarize(workload, all)
 }
 
-const machine = `Node ${process.versions.node}, ${cpus()[0]?.model ?? "unknown CPU"}, ${pinned ? "pinned" : "not pinned"}`
+const nodeVersion = execFileSync(flags.node, ["--version"], { encoding: "utf8" }).trim()
+const machine = `Node ${nodeVersion}, ${cpus()[0]?.model ?? "unknown CPU"}, ${pinned ? "pinned" : "not pinned"}`
 console.log(`${machine}, ${rounds} rounds of ${options.seconds} s after ${options.warmupSeconds} s\n`)
 
 const results: Array<Summary> = []

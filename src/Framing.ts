@@ -107,6 +107,8 @@ export interface Framing {
  * for the peer would take that CR for a part of the newline.
  *
  * ```ts
+ * import { Framing } from "effect-sluice"
+ *
  * const framing = Framing.lines({ maxLength: 4096, oversize: "skip" })
  * ```
  *
@@ -129,6 +131,8 @@ export const lines = (options: LinesOptions = {}): Framing => linesFraming(optio
  * a payload alone that ends in the delimiter already.
  *
  * ```ts
+ * import { Framing } from "effect-sluice"
+ *
  * const framing = Framing.delimiter("\0", { end: "emit" })
  * ```
  *
@@ -179,6 +183,8 @@ export const anyOf = (delimiters: ReadonlyArray<string | Uint8Array>, options: A
  * above `maxLength` or what the field can say, `PayloadTooShort` for a payload without the header that `strip` leaves.
  *
  * ```ts
+ * import { Framing } from "effect-sluice"
+ *
  * const framing = Framing.lengthField({ offset: 2, width: 3, byteOrder: "little", strip: 5 })
  * ```
  *
@@ -197,6 +203,8 @@ export const lengthField = (options: LengthFieldOptions = {}): Framing =>
  * ```
  *
  * ```ts
+ * import { Framing } from "effect-sluice"
+ *
  * const framing = Framing.lengthPrefixed({ width: 2, maxLength: 65_535 })
  * ```
  *
@@ -307,6 +315,8 @@ export const none = (options: MaxLengthOptions = {}): Framing => noneFraming(opt
  * have a checksum: that is a problem with the path `framing`.
  *
  * ```ts
+ * import { Framing } from "effect-sluice"
+ *
  * const framing = Framing.withChecksum(Framing.lines(), { format: "hex" })
  * ```
  *
@@ -319,11 +329,44 @@ export const withChecksum = (framing: Framing, options: ChecksumOptions = {}): F
 /**
  * A framing of one's own. Check it with the laws in `effect-sluice/testing`.
  *
+ * **Example** (One byte of length, no more than 255 bytes of payload)
+ *
  * ```ts
+ * import { type ByteWriter, Framing, SluiceError } from "effect-sluice"
+ *
+ * class Decoder implements Framing.FrameDecoder {
+ *   readonly skipped = 0
+ *   private held = new Uint8Array(0)
+ *
+ *   get buffered(): number {
+ *     return this.held.length
+ *   }
+ *
+ *   push(chunk: Uint8Array, frames: Array<Uint8Array>): undefined {
+ *     const bytes = new Uint8Array([...this.held, ...chunk])
+ *     let start = 0
+ *     while (start < bytes.length && start + 1 + bytes[start]! <= bytes.length) {
+ *       frames.push(bytes.subarray(start + 1, start + 1 + bytes[start]!))
+ *       start += 1 + bytes[start]!
+ *     }
+ *     this.held = bytes.slice(start)
+ *   }
+ *
+ *   end(): SluiceError.FrameError | undefined {
+ *     return this.held.length === 0 ? undefined : new SluiceError.FrameTruncated({ pending: this.held.length })
+ *   }
+ *
+ *   remaining(): Uint8Array {
+ *     return this.held
+ *   }
+ * }
+ *
  * const framing = Framing.make({
- *   name: "mine",
- *   makeDecoder: (maxLength) => new MyDecoder(maxLength),
- *   encode: (payload, out) => {
+ *   name: "short",
+ *   maxLength: 255,
+ *   makeDecoder: () => new Decoder(),
+ *   encode: (payload: Uint8Array, out: ByteWriter.ByteWriter) => {
+ *     if (payload.length > 255) return new SluiceError.PayloadTooLong({ limit: 255, seen: payload.length })
  *     out.writeByte(payload.length)
  *     out.writeBytes(payload)
  *     return undefined

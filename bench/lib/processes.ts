@@ -51,11 +51,10 @@ export interface Running {
   readonly stop: () => Promise<void>
 }
 
-/** Starts `node` with `args` on the core of its role. It is killed after `seconds`. */
-export const start = (role: "server" | "load", args: ReadonlyArray<string>, seconds: number): Running => {
-  const node = [process.execPath, ...args]
-  const [command = "", ...rest] = pinning === undefined ? node : ["taskset", "-c", pinning[role], ...node]
-  const child = spawn(command, rest, { stdio: ["pipe", "pipe", "pipe"] })
+/** Starts a command on the core of its role. It is killed after `seconds`. */
+export const start = (role: "server" | "load", command: ReadonlyArray<string>, seconds: number): Running => {
+  const [file = "", ...args] = pinning === undefined ? command : ["taskset", "-c", pinning[role], ...command]
+  const child = spawn(file, args, { stdio: ["pipe", "pipe", "pipe"] })
   running.add(child)
   const timer = setTimeout(() => child.kill("SIGKILL"), seconds * 1000)
   let complaints = ""

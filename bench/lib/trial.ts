@@ -10,7 +10,9 @@ export interface TrialOptions {
   readonly quick: boolean
   readonly warmupSeconds: number
   readonly seconds: number
-  /** More arguments for the server's Node. */
+  /** The `node` to run servers and load client with. */
+  readonly node: string
+  /** More arguments for the server's. */
   readonly nodeArguments?: ReadonlyArray<string>
 }
 
@@ -40,14 +42,14 @@ export const runTrial = async (
   workload: Workload,
   options: TrialOptions
 ): Promise<Trial> => {
-  const { directory, quick, seconds, warmupSeconds } = options
+  const { directory, node, quick, seconds, warmupSeconds } = options
   const idle = workload.load === "idle"
   const bound = startupSeconds + drainSeconds + (idle ? 60 : warmupSeconds + seconds)
   const nodeArguments = [...(options.nodeArguments ?? []), ...(idle ? ["--expose-gc"] : [])]
   const serverArguments = variant.argument === undefined ? [] : [variant.argument]
   const server = start(
     "server",
-    [...nodeArguments, `${directory}/${variant.server}.mjs`, ...serverArguments],
+    [node, ...nodeArguments, `${directory}/${variant.server}.mjs`, ...serverArguments],
     bound
   )
   let load: Running | undefined
@@ -63,7 +65,7 @@ export const runTrial = async (
       warmupSeconds,
       seconds
     }
-    load = start("load", [`${directory}/load.mjs`, JSON.stringify(loadOptions)], bound)
+    load = start("load", [node, `${directory}/load.mjs`, JSON.stringify(loadOptions)], bound)
     return idle ? await idleTrial(server, load, loadOptions.connections) : await loadTrial(load)
   } finally {
     await Promise.all([server.stop(), load?.stop()])

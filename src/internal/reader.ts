@@ -136,19 +136,19 @@ export class Reader<In, Out> {
         this.take(decoded.value, messages)
         continue
       }
-      const error = this.messageError(frame, decoded.cause)
       const policy = this.connection.shared.onMessageError
       if (policy === "skip") {
+        this.messagesIn++
         this.skipped++
-      } else if (policy === "close") {
-        this.deliver(messages, bytes, chunkLength)
-        this.ending(CloseReason.MessageError({ error }))
-        return
-      } else {
-        this.deliver(messages, bytes, chunkLength)
-        this.handOver(frames.slice(i))
-        return
+        continue
       }
+      this.deliver(messages, bytes, chunkLength)
+      if (policy === "close") {
+        this.ending(CloseReason.MessageError({ error: this.messageError(frame, decoded.cause) }))
+      } else {
+        this.handOver(frames.slice(i))
+      }
+      return
     }
     this.deliver(messages, bytes, chunkLength)
   }

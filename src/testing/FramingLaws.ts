@@ -2,10 +2,14 @@
  * Laws that every framing obeys, to check a framing of one's own with any test runner.
  *
  * ```ts
+ * import { Framing } from "effect-sluice"
  * import { FramingLaws } from "effect-sluice/testing"
+ * import { expect, test } from "vitest"
  *
- * test("my framing", () => {
- *   const results = FramingLaws.checkAll(myFraming, { payloads: [bytes("a"), bytes("hello")] })
+ * const payloads = ["a", "hello", ""].map((text) => new TextEncoder().encode(text))
+ *
+ * test("my framing obeys the laws", () => {
+ *   const results = FramingLaws.checkAll(Framing.lengthPrefixed({ width: 2 }), { payloads })
  *   expect(results.filter((result) => !result.ok)).toEqual([])
  * })
  * ```

@@ -7,6 +7,7 @@ import { Random } from "../../src/testing/random.ts"
 import {
   assertRoundTrip,
   atOnce,
+  decodesOrRefuses,
   Everything,
   fromText,
   hex,
@@ -120,16 +121,10 @@ describe("messagePack: round trips", () => {
     assertRoundTrip(Codec.messagePack(Everything), Everything, message)
   )
   it.prop("recursive schemas", [Tree], ([message]) => assertRoundTrip(Codec.messagePack(Tree), Tree, message))
-  it.prop(
-    "classes",
-    [Visit],
-    ([message]) => {
-      const Note = Visit.mapFields((fields) => ({ ...fields, note: Schema.optional(WellFormed) }))
-      assertRoundTrip(Codec.messagePack(Note), Note, message)
-      assert.instanceOf(roundTrip(Codec.messagePack(Visit), message), Visit)
-    },
-    { arbitrary: { runs: 20 } }
-  )
+  it.prop("classes", [Visit], ([message]) => {
+    assertRoundTrip(Codec.messagePack(Visit), Visit, message)
+    assert.instanceOf(roundTrip(Codec.messagePack(Visit), message), Visit)
+  })
 
   it.each<[string, Schema.Codec<unknown, unknown>, unknown]>([
     ["an option", Schema.Option(Schema.String), Option.some("a")],
@@ -208,8 +203,12 @@ describe("messagePack: whose bytes", () => {
     const inner = Codec.messagePack(Item)
     const message = { id: 1, text: "x", data: hex("01") }
     const codec = Codec.messagePack(Schema.Any)
-    const outer = { toJSON: () => ({ inner: succeeds(inner.encode(message)) }) }
-    const frame = succeeds(codec.encode(outer))
+    class Outer {
+      toJSON() {
+        return { inner: succeeds(inner.encode(message)) }
+      }
+    }
+    const frame = succeeds(codec.encode(new Outer()))
     const { inner: back } = succeeds(codec.decode(frame)) as { readonly inner: Uint8Array }
     assert.deepStrictEqual(succeeds(inner.decode(back)).text, "x")
   })
@@ -343,7 +342,12 @@ describe("messagePack: what it refuses", () => {
     refuses(Codec.messagePack(Schema.Any).encode(cyclic))
     refuses(Codec.messagePack(Schema.Any).encode(Symbol("no")))
     refuses(Codec.messagePack(Schema.Any).encode(2n ** 70n))
-    refuses(Codec.messagePack(Schema.Any).encode({ toJSON: () => assert.fail("mine") }))
+    class Broken {
+      toJSON() {
+        return assert.fail("mine")
+      }
+    }
+    refuses(Codec.messagePack(Schema.Any).encode(new Broken()))
   })
 
   it("pollutes no prototype", () => {
@@ -353,21 +357,13 @@ describe("messagePack: what it refuses", () => {
     assert.isFalse("admin" in (message as object))
   })
 
-  const decodesOrRefuses = (frame: Uint8Array): void => {
-    const outcome = anything.decode(frame)
-    if (!Exit.isExit(outcome) || Exit.isFailure(outcome)) refuses(outcome)
-  }
-
   it("2 000 random frames are messages or a CodecError", () => {
     const random = new Random(2)
+    const header = () => (random.below(4) === 0 ? random.below(9) : 0x90 + random.below(0x50))
     for (let i = 0; i < 2_000; i++) {
-      decodesOrRefuses(Uint8Array.from({ length: random.integer(0, 64) }, () => random.integer(0, 255)))
+      decodesOrRefuses(anything, random.bytes(random.below(65)))
       // Headers of containers and extensions far more often than chance would have them.
-      decodesOrRefuses(
-        Uint8Array.from({ length: random.integer(1, 24) }, () =>
-          random.integer(0, 3) === 0 ? random.integer(0, 8) : random.integer(0x90, 0xdf)
-        )
-      )
+      decodesOrRefuses(anything, Uint8Array.from({ length: 1 + random.below(24) }, header))
     }
   })
 
@@ -375,7 +371,7 @@ describe("messagePack: what it refuses", () => {
     "one random frame after another leaves the codec whole",
     [someBytes({ maxLength: 40 })],
     ([frame]) => {
-      decodesOrRefuses(frame)
+      decodesOrRefuses(anything, frame)
       assert.deepStrictEqual(decode("82 a1 61 a1 78 a1 62 93 01 02 a3 e2 82 ac"), { a: "x", b: [1, 2, "€"] })
     },
     { arbitrary: { runs: 1_000, size: 40 } }

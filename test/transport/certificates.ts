@@ -86,11 +86,15 @@ let made: Certificates | undefined
 
 /** The certificates of this test file. */
 export const certificates = (): Certificates => {
-  made ??= make()
+  if (made === undefined) {
+    made = make()
+    // For files that do not remove them themselves.
+    process.once("exit", removeCertificates)
+  }
   return made
 }
 
-/** Removes them; for `afterAll`. */
+/** Removes them at once; for `afterAll`. */
 export const removeCertificates = (): void => {
   if (made !== undefined) {
     Fs.rmSync(made.directory, { recursive: true, force: true })
