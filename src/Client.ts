@@ -74,7 +74,7 @@ export const make: <FromClient, FromServer, ServerServices, ClientServices>(
     Effect.gen(function* () {
       const wire = yield* restore(connector.connect)
       const connection = new ConnectionImpl(wire, shared)
-      const fiber = yield* Effect.forkDetach(runConnection(connection, connection.awaitInputEnd()), {
+      const fiber = yield* Effect.forkDetach(runConnection(connection, connection.inputDone.await()), {
         startImmediately: true
       })
       yield* Scope.addFinalizer(

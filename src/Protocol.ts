@@ -116,6 +116,10 @@ export type MessagesOf<Table> = { readonly [Tag in keyof Table]: EntryMessage<Ta
 type DecodingOf<Table> = { readonly [Tag in keyof Table]: EntryDecoding<Table[Tag]> }[keyof Table]
 type EncodingOf<Table> = { readonly [Tag in keyof Table]: EntryEncoding<Table[Tag]> }[keyof Table]
 
+interface IdOnWire {
+  readonly id: number
+}
+
 // Each entry's message must carry the tag that it is listed under, or routing could not find its handler.
 type CheckedTable<Table> = {
   readonly [Tag in keyof Table]: EntryMessage<Table[Tag]> extends { readonly _tag: Tag } ? Table[Tag] : never
@@ -162,7 +166,7 @@ export interface IdOptions {
  * @since 0.1.0
  */
 export const tagged: {
-  <const Table extends Record<string, object>>(
+  <const Table extends Record<string, IdOnWire>>(
     name: string,
     options: {
       readonly framing: Framing
@@ -175,7 +179,7 @@ export const tagged: {
     DecodingOf<Table> | EncodingOf<Table>,
     DecodingOf<Table> | EncodingOf<Table>
   >
-  <const ClientTable extends Record<string, object>, const ServerTable extends Record<string, object>>(
+  <const ClientTable extends Record<string, IdOnWire>, const ServerTable extends Record<string, IdOnWire>>(
     name: string,
     options: {
       readonly framing: Framing

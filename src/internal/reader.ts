@@ -4,8 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { CloseReason } from "../CloseReason.ts"
 import type { FrameDecoder } from "../Framing.ts"
-import type { CodecError } from "../SluiceError.ts"
-import { MessageError } from "../SluiceError.ts"
+import { type CodecError, FrameCorrupted, type FrameError, MessageError } from "../SluiceError.ts"
 import { copyOf, hexExcerpt } from "./bytes.ts"
 import { codecError } from "./codec/schemaCodec.ts"
 import { UnknownMessage } from "./codec/tagged.ts"
@@ -54,7 +53,7 @@ export class Reader<In, Out> {
     // Once stopped we read only to see the peer's end.
     if (this.decoder === undefined) return
     const frames: Array<Uint8Array> = []
-    const error = this.decoder.push(chunk, frames)
+    const error = push(this.decoder, chunk, frames)
     this.frames(frames, chunk.length)
     if (error !== undefined) this.ending(CloseReason.FrameError({ error }))
   }
@@ -67,7 +66,7 @@ export class Reader<In, Out> {
       return
     }
     const frames: Array<Uint8Array> = []
-    const error = this.decoder.end(frames)
+    const error = end(this.decoder, frames)
     this.frames(frames, 0)
     this.ending(error === undefined ? "end" : CloseReason.FrameError({ error }))
   }
@@ -268,6 +267,28 @@ export class Reader<In, Out> {
     if (!this.paused) return
     this.paused = false
     this.connection.wire.resume()
+  }
+}
+
+// A framing of a user's own may throw. That is its connection's end, and must not be the process's.
+
+const push = (
+  decoder: FrameDecoder,
+  chunk: Uint8Array,
+  frames: Array<Uint8Array>
+): FrameError | undefined => {
+  try {
+    return decoder.push(chunk, frames)
+  } catch (defect) {
+    return new FrameCorrupted({ detail: `the framing threw ${String(defect)}` })
+  }
+}
+
+const end = (decoder: FrameDecoder, frames: Array<Uint8Array>): FrameError | undefined => {
+  try {
+    return decoder.end(frames)
+  } catch (defect) {
+    return new FrameCorrupted({ detail: `the framing threw ${String(defect)}` })
   }
 }
 

@@ -36,10 +36,10 @@ export const runConnection: <In, Out, R>(
 
   // The writer flushes what was sent and ends our side. Going before the peer has ended its own could reset it.
   yield* connection.endsAtOnce
-    ? connection.awaitGone()
-    : Effect.timeoutOption(connection.awaitGone(), connection.shared.closeTimeout)
+    ? connection.gone.await()
+    : Effect.timeoutOption(connection.gone.await(), connection.shared.closeTimeout)
   connection.wire.destroy()
-  yield* connection.awaitGone()
+  yield* connection.gone.await()
   return connection.finish()
 })
 

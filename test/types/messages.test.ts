@@ -97,9 +97,9 @@ describe("tagged refuses", () => {
     compiles(() =>
       Protocol.tagged("No", {
         framing,
+        // @ts-expect-error
         messages: {
           Other: { id: 1, schema: Other },
-          // @ts-expect-error
           Reading: { id: 2, schema: Other }
         }
       })
@@ -335,8 +335,8 @@ describe("handlers without a connection in sight", () => {
     )
     compiles(() =>
       Server.make(
-        Sum,
         // @ts-expect-error
+        Sum,
         Handler.each((message: string) => Effect.log(message))
       )
     )
