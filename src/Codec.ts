@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import { Packr } from "msgpackr"
 import { decodeUtf8, encodeUtf8 } from "./internal/bytes.ts"
 import { toBinarySchema } from "./internal/codec/binary.ts"
 import { messagePackForm, messagePackProblem } from "./internal/codec/messagePack.ts"
@@ -150,7 +151,14 @@ export const messagePack = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): C
   const compile = () => {
     const form = messagePackForm(schema)
     return {
-      packr: form.packr,
+      packr: new Packr({
+        useRecords: false,
+        structuredClone: false,
+        mapsAsObjects: true,
+        variableMapSize: true,
+        // "auto", which the types leave out, gives numbers as far as they are exact.
+        int64AsType: form.bigint ? "bigint" : ("auto" as "number")
+      }),
       decode: schemaDecoder("messagePack", form.schema),
       encode: schemaEncoder("messagePack", form.schema)
     }

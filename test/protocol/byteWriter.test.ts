@@ -45,8 +45,8 @@ describe("ByteWriter: numbers", () => {
   it.prop(
     "any number of any width, both orders, at any place",
     [integer(0, Number.MAX_SAFE_INTEGER), width, order, integer(0, 300)],
-    ([any, width, order, at]) => {
-      const value = width === 8 ? any : any % 256 ** width
+    ([number, width, order, at]) => {
+      const value = width === 8 ? number : number % 256 ** width
       const out = new ByteWriter()
       out.writeZeros(at)
       out.writeUint(value, width, order)

@@ -1,40 +1,26 @@
 /** What stands between msgpackr and a MessagePack peer: which form a schema travels in, and which frames are taken. */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
-import { Packr } from "msgpackr"
 
 // --- schemas -------------------------------------------------------------------------------------------------
 
 /** How a schema's messages travel. */
 export interface MessagePackForm<A, RD, RE> {
   readonly schema: Schema.Codec<A, unknown, RD, RE>
-  readonly packr: Packr
+  /** Whether 64-bit integers stay `bigint`s. Other peers write a number so, where it is large. */
+  readonly bigint: boolean
 }
 
-/**
- * The form of a schema: its encoded side as it is, or its JSON form where MessagePack has nothing for a part of it.
- *
- * Whether 64-bit integers become `bigint`s depends on the schema: where it has none, other peers write a number so.
- */
+/** The form of a schema: its encoded side as it is, or its JSON form where MessagePack has nothing for a part of it. */
 export const messagePackForm = <A, I, RD, RE>(
   schema: Schema.Codec<A, I, RD, RE>
 ): MessagePackForm<A, RD, RE> => {
   const traits = { bigint: false, foreign: false }
   readTraits(SchemaAST.toEncoded(schema.ast), traits, new Set())
   return traits.foreign
-    ? { schema: Schema.toCodecJson(schema), packr: makePackr(false) }
-    : { schema, packr: makePackr(traits.bigint) }
+    ? { schema: Schema.toCodecJson(schema), bigint: false }
+    : { schema, bigint: traits.bigint }
 }
-
-const makePackr = (bigint: boolean): Packr =>
-  new Packr({
-    useRecords: false,
-    structuredClone: false,
-    mapsAsObjects: true,
-    variableMapSize: true,
-    // "auto", which the types leave out, gives numbers as far as they are exact.
-    int64AsType: bigint ? "bigint" : ("auto" as "number")
-  })
 
 interface Traits {
   /** A `bigint` may come out. */

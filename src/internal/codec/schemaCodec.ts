@@ -1,5 +1,4 @@
 /** Runs a schema between a codec's raw values and its messages, synchronously wherever the schema allows. */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
@@ -40,8 +39,9 @@ const withCodecError =
       return overflow(codec, defect)
     }
     if (!Exit.isExit(parsed)) return Effect.catchDefect(parsed, (defect) => overflow(codec, defect))
-    if (Exit.isSuccess(parsed) || !Cause.hasDies(parsed.cause)) return parsed
-    return overflow(codec, Cause.squash(parsed.cause))
+    if (Exit.isSuccess(parsed)) return parsed
+    const died = parsed.cause.reasons.find(({ _tag }) => _tag === "Die")
+    return died?._tag === "Die" ? overflow(codec, died.defect) : parsed
   }
 
 // A message of a recursive schema, nested deeper than the stack, is the peer's mistake and no defect.
