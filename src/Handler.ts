@@ -116,7 +116,8 @@ export const route = <
   OtherR = never
 >(
   _protocol: Protocol<In, Out, ServerServices, ClientServices>,
-  routes: Routes,
+  // A route that no message can take is a misspelt one.
+  routes: Routes & { readonly [Tag in Exclude<keyof Routes, In["_tag"]>]: never },
   options?: {
     readonly otherwise?: (
       unknown: UnknownMessage,

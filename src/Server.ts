@@ -115,7 +115,7 @@ export class Server extends Context.Service<
  */
 export const make: <In, Out, E, R, ServerServices, ClientServices>(
   protocol: Protocol<In, Out, ServerServices, ClientServices>,
-  handler: Handler<In, Out, E, R>,
+  handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
   options?: ServerOptions<NoInfer<Out>>
 ) => Effect.Effect<
   Server["Service"],
@@ -123,7 +123,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
   Listener | Scope.Scope | Exclude<R, Scope.Scope> | ServerServices
 > = Effect.fnUntraced(function* <In, Out, E, R, ServerServices, ClientServices>(
   protocol: Protocol<In, Out, ServerServices, ClientServices>,
-  handler: Handler<In, Out, E, R>,
+  handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
   options: ServerOptions<NoInfer<Out>> = {}
 ) {
   yield* checkProtocol(protocol)
@@ -161,7 +161,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
  */
 export const layer = <In, Out, E, R, ServerServices, ClientServices>(
   protocol: Protocol<In, Out, ServerServices, ClientServices>,
-  handler: Handler<In, Out, E, R>,
+  handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
   options?: ServerOptions<NoInfer<Out>>
 ): Layer.Layer<
   Server,
@@ -177,7 +177,7 @@ export const layer = <In, Out, E, R, ServerServices, ClientServices>(
  */
 export const layerConfig = <In, Out, E, R, ServerServices, ClientServices>(
   protocol: Protocol<In, Out, ServerServices, ClientServices>,
-  handler: Handler<In, Out, E, R>,
+  handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
   options: Config.Wrap<ServerOptions<NoInfer<Out>>>
 ): Layer.Layer<
   Server,

@@ -335,8 +335,8 @@ describe("handlers without a connection in sight", () => {
     )
     compiles(() =>
       Server.make(
-        // @ts-expect-error
         Sum,
+        // @ts-expect-error
         Handler.each((message: string) => Effect.log(message))
       )
     )
