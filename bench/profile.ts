@@ -28,7 +28,7 @@ if (variant === undefined || workload === undefined || workload.load === "idle")
 const seconds = Number(flags.seconds)
 const profiles = mkdtempSync(join(tmpdir(), "effect-sluice-profile-"))
 process.on("exit", () => rmSync(profiles, { recursive: true, force: true }))
-const directory = await buildAll([variant.server], flags.source)
+const directory = await buildAll({ servers: [variant.server], source: flags.source })
 const trial = await runTrial(variant, workload, {
   directory,
   node: flags.node,

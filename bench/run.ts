@@ -8,7 +8,7 @@ import { awaitQuiet } from "./lib/cpu.ts"
 import { pinned } from "./lib/processes.ts"
 import { type Rounds, type Summary, summarize, table } from "./lib/report.ts"
 import { runTrial, type Trial, type TrialOptions } from "./lib/trial.ts"
-import { type Variant, variants } from "./variants.ts"
+import { againstVariants, type Variant, variants } from "./variants.ts"
 import { type Workload, workloads } from "./workloads.ts"
 
 const { values: flags } = parseArgs({
@@ -19,6 +19,7 @@ const { values: flags } = parseArgs({
     patience: { type: "string" },
     json: { type: "string" },
     source: { type: "string" },
+    against: { type: "string" },
     node: { type: "string", default: process.execPath }
   }
 })
@@ -39,12 +40,17 @@ const chosenWorkloads = workloads.some(({ name }) => only.includes(name))
 
 const namesVariants = variants.some(({ name }) => only.includes(name))
 const named = variants.filter(({ extra, name }) => (namesVariants ? only.includes(name) : extra !== true))
-const chosenVariants = variants.filter((variant) =>
+const withBaselines = variants.filter((variant) =>
   named.some((one) => one === variant || one.baseline === variant.name)
 )
+const chosenVariants = flags.against === undefined ? withBaselines : againstVariants(withBaselines)
 
 const options: TrialOptions = {
-  directory: await buildAll(new Set(chosenVariants.map(({ server }) => server)), flags.source),
+  directory: await buildAll({
+    servers: new Set(chosenVariants.map(({ server }) => server)),
+    source: flags.source,
+    against: flags.against
+  }),
   node: flags.node,
   quick: flags.quick,
   warmupSeconds: flags.quick ? 0.7 : 2,
@@ -102,3 +108,4 @@ for (const workload of chosenWorkloads) {
   console.log(`${table(workload, summaries)}\n`)
 }
 if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify({ machine, results }, null, 2)}\n`)
+if (results.some(({ trials }) => trials.some((trial) => typeof trial === "string"))) process.exitCode = 1

@@ -6,6 +6,8 @@ export interface Variant {
   /** The file in `servers`. */
   readonly server: "net" | "netJson" | "effectSocket" | "sluice"
   readonly argument?: string
+  /** Built with the library that `--against` names. */
+  readonly against?: boolean
   readonly kind: Kind
   /** The variant that its ratios are to. */
   readonly baseline: string
@@ -25,3 +27,11 @@ export const variants: ReadonlyArray<Variant> = [
   { name: "netJson", server: "netJson", kind: "json", baseline: "netJson" },
   { name: "json", server: "sluice", argument: "json", kind: "json", baseline: "netJson" }
 ]
+
+/** The variants of this library, once more, with the library that `--against` names. */
+export const againstVariants = (all: ReadonlyArray<Variant>): ReadonlyArray<Variant> =>
+  all.flatMap((variant) =>
+    variant.server === "sluice"
+      ? [variant, { ...variant, name: `${variant.name}@against`, against: true }]
+      : [variant]
+  )

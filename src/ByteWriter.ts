@@ -70,6 +70,14 @@ export class ByteWriter {
   /** Overwrites `width` bytes at `offset`, which must have been written, with an unsigned integer. */
   setUint(offset: number, value: number, width: number, order: ByteOrder): void {
     const buffer = this.buffer
+    if (width === 4 && order === "big") {
+      // The usual length field, written without a loop.
+      buffer[offset] = value >>> 24
+      buffer[offset + 1] = value >>> 16
+      buffer[offset + 2] = value >>> 8
+      buffer[offset + 3] = value
+      return
+    }
     let rest = value
     if (order === "big") {
       for (let i = offset + width - 1; i >= offset; i--) {

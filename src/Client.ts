@@ -12,9 +12,9 @@ import * as Scope from "effect/Scope"
 import { CloseReason } from "./CloseReason.ts"
 import type { Connection } from "./Connection.ts"
 import { ConnectionImpl } from "./internal/connection.ts"
-import { decodeOptions } from "./internal/options.ts"
+import { clientDeadlines } from "./internal/deadlineSettings.ts"
 import { runConnection } from "./internal/runConnection.ts"
-import { checkProtocol, connectionFields, makeShared } from "./internal/settings.ts"
+import { connectionFields, decodeSettings, makeShared } from "./internal/settings.ts"
 import type { Protocol } from "./Protocol.ts"
 import type { ConnectionOptions } from "./Server.ts"
 import type { InvalidConfig, TransportError } from "./SluiceError.ts"
@@ -39,7 +39,7 @@ export interface Client<out In, in Out> extends Connection<In, Out> {}
  */
 export interface ClientOptions<Out> extends ConnectionOptions<Out> {}
 
-const ClientSettings = Schema.Struct(connectionFields)
+const ClientSettings = Schema.Struct({ ...connectionFields, deadlines: clientDeadlines })
 
 /**
  * Connects, and stays connected until the scope ends. The end of the scope flushes what was sent and closes in good
@@ -59,14 +59,15 @@ export const make: <FromClient, FromServer, ServerServices, ClientServices>(
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: ClientOptions<NoInfer<FromClient>> = {}
 ) {
-  yield* checkProtocol(protocol)
-  const settings = yield* decodeOptions(ClientSettings, options)
+  const settings = yield* decodeSettings(ClientSettings, options, protocol)
   const shared = yield* makeShared({
     framing: protocol.framing,
     decoder: protocol.fromServer,
     encoder: protocol.fromClient,
     settings,
-    onMessageError: options.onMessageError
+    onMessageError: options.onMessageError,
+    onIdle: options.onIdle,
+    beats: { ours: protocol.heartbeat?.fromClient, theirs: protocol.heartbeat?.fromServer }
   })
   const connector = yield* Connector
   const scope = yield* Effect.scope

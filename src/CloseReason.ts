@@ -7,6 +7,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
+import type { Deadline } from "./Deadlines.ts"
 import type * as Error from "./SluiceError.ts"
 
 /**
@@ -18,6 +19,8 @@ import type * as Error from "./SluiceError.ts"
  * - `FrameError`: the peer's bytes broke the framing
  * - `MessageError`: a frame was not a message of the protocol, and the policy is to close
  * - `HandlerFailed`: our handler failed or died; the cause is kept
+ * - `HeartbeatTimeout`: the peer gave no sign of life, see `Heartbeat`
+ * - `DeadlineExceeded`: the peer took too long for what it owed, or the connection lived long enough; see `Deadlines`
  * - `ServerStopped`: the server was stopped while the connection was open
  *
  * @category models
@@ -30,6 +33,8 @@ export type CloseReason = Data.TaggedEnum<{
   FrameError: { readonly error: Error.FrameError }
   MessageError: { readonly error: Error.MessageError }
   HandlerFailed: { readonly cause: Cause.Cause<unknown> }
+  HeartbeatTimeout: {}
+  DeadlineExceeded: { readonly deadline: Deadline }
   ServerStopped: {}
 }>
 

@@ -3,12 +3,14 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import type { CloseReason } from "./CloseReason.ts"
+import type { Deadline, Idle, Limit } from "./Deadlines.ts"
 import type { ConnectionClosed, MessageError } from "./SluiceError.ts"
 import type { Address, TlsDetails } from "./Transport.ts"
 
@@ -78,6 +80,17 @@ export interface Connection<out In, in Out> {
   /** Completes when the server begins to stop: finish what was read, say goodbye, return. Never on a client. */
   readonly draining: Effect.Effect<void>
 
+  /**
+   * Changes a deadline of this connection for good, counted from when its wait began: one that has passed by then
+   * passes at once. Times as in `Deadlines.DeadlineOptions`; anything else is a defect.
+   */
+  readonly setDeadline: (deadline: Deadline, limit: Limit) => Effect.Effect<void>
+  /**
+   * Lets the wait at hand for a deadline take so much longer, or the next one where there is none: this frame, this
+   * silence. Once; what comes after it has the usual time. A second call replaces the first.
+   */
+  readonly extendDeadline: (deadline: Deadline, by: Duration.Input) => Effect.Effect<void>
+
   /** What handlers attached to this connection. */
   readonly attributes: Attributes
   /** Forks work that belongs to the connection: interrupted when the handler is done. */
@@ -112,7 +125,24 @@ export interface ConnectionStats {
   /** Messages waiting for the wire. */
   readonly outboundMessages: number
   readonly outboundBytes: number
+  /**
+   * How long the last ping took to be answered, in milliseconds of the monotonic clock, the time left out in which we
+   * did not read. Undefined before the first answer, and where we do not ping.
+   */
+  readonly roundTripMillis: number | undefined
 }
+
+/**
+ * What a handler does about a connection on which nothing happens. A failure closes the connection as the handler's
+ * own would.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type IdleHandler<out Out> = (
+  connection: Connection<unknown, Out>,
+  idle: Idle
+) => Effect.Effect<unknown, unknown>
 
 /**
  * A typed key for something attached to connections.

@@ -7,6 +7,7 @@ import type * as Schema from "effect/Schema"
 import type { ByteOrder } from "./ByteWriter.ts"
 import type * as Codec from "./Codec.ts"
 import type { Framing } from "./Framing.ts"
+import type { HeartbeatMessages } from "./Heartbeat.ts"
 import { layoutProblems, type MessageTable, tableProblems, taggedCodec } from "./internal/codec/tagged.ts"
 import type { OptionProblem } from "./SluiceError.ts"
 
@@ -29,6 +30,8 @@ export interface Protocol<
   readonly framing: Framing
   readonly fromClient: Codec.Codec<FromClient, ServerServices, ClientServices>
   readonly fromServer: Codec.Codec<FromServer, ClientServices, ServerServices>
+  /** How pings and pongs look; see {@link heartbeat}. */
+  readonly heartbeat?: HeartbeatMessages<FromClient, FromServer> | undefined
   /** What is wrong with it; empty for a protocol that works. A server or client refuses the others. */
   readonly problems: ReadonlyArray<OptionProblem>
 }
@@ -70,7 +73,48 @@ export const flip = <FromClient, FromServer, ServerServices, ClientServices>(
   framing: protocol.framing,
   fromClient: protocol.fromServer,
   fromServer: protocol.fromClient,
+  ...(protocol.heartbeat && {
+    heartbeat: { fromClient: protocol.heartbeat.fromServer, fromServer: protocol.heartbeat.fromClient }
+  }),
   problems: protocol.problems
+})
+
+/**
+ * The same protocol with pings and pongs among its messages.
+ *
+ * For each direction, how its pings and pongs are made and known. They never reach a handler: a ping is answered at
+ * once, ahead of all queued messages, and a pong tells the round-trip time. When to ping, `heartbeat` in the options
+ * of a server or client says; `Heartbeat.HeartbeatOptions` tells how it goes.
+ *
+ * Both ends may ping, or one. A ping that the other end has no pong for is a mere sign of life.
+ *
+ * **Example** (The server pings, the client answers)
+ *
+ * ```ts
+ * import { Codec, Framing, Protocol } from "effect-sluice"
+ *
+ * const Chat = Protocol.make("Chat", {
+ *   framing: Framing.lines(),
+ *   fromClient: Codec.utf8,
+ *   fromServer: Codec.utf8
+ * })
+ *
+ * const LivelyChat = Protocol.heartbeat(Chat, {
+ *   fromServer: { ping: { make: () => "PING", is: (line) => line === "PING" } },
+ *   fromClient: { pong: { make: () => "PONG", is: (line) => line === "PONG" } }
+ * })
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const heartbeat = <FromClient, FromServer, ServerServices, ClientServices>(
+  protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
+  messages: HeartbeatMessages<NoInfer<FromClient>, NoInfer<FromServer>>
+): Protocol<FromClient, FromServer, ServerServices, ClientServices> => ({
+  ...protocol,
+  heartbeat: messages,
+  problems: [...protocol.problems, ...heartbeatProblems(messages)]
 })
 
 /**
@@ -228,3 +272,21 @@ const idLayout = ({ byteOrder = "big", width = 2 }: IdOptions = {}) => ({
 
 const framingProblems = (framing: Framing): ReadonlyArray<OptionProblem> =>
   framing.problems.map(({ message, path }) => ({ path: `framing.${path}`, message }))
+
+const heartbeatProblems = <FromClient, FromServer>({
+  fromClient,
+  fromServer
+}: HeartbeatMessages<FromClient, FromServer>): ReadonlyArray<OptionProblem> => {
+  const problems: Array<OptionProblem> = []
+  if (fromClient?.ping === undefined && fromServer?.ping === undefined) {
+    problems.push({ path: "heartbeat", message: "needs a ping in one direction at least" })
+    return problems
+  }
+  if (fromClient?.pong !== undefined && fromServer?.ping === undefined) {
+    problems.push({ path: "heartbeat.fromClient.pong", message: "answers nothing: the server does not ping" })
+  }
+  if (fromServer?.pong !== undefined && fromClient?.ping === undefined) {
+    problems.push({ path: "heartbeat.fromServer.pong", message: "answers nothing: the client does not ping" })
+  }
+  return problems
+}

@@ -10,14 +10,20 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { Connection, IdleHandler } from "./Connection.ts"
+import type { Connections } from "./Connections.ts"
+import type { DeadlineOptions } from "./Deadlines.ts"
+import type { DrainReport, ServerEvent, ServerStatus } from "./Events.ts"
 import type { Handler } from "./Handler.ts"
-import { ConnectionSet } from "./internal/connectionSet.ts"
-import { drain } from "./internal/drain.ts"
-import { decodeOptions, durationOption, withDefault } from "./internal/options.ts"
-import { checkProtocol, connectionFields, makeShared } from "./internal/settings.ts"
+import type { HeartbeatOptions } from "./Heartbeat.ts"
+import { serverDeadlines } from "./internal/deadlineSettings.ts"
+import { durationOption, integerOption, withDefault } from "./internal/options.ts"
+import { ServerLife } from "./internal/serverLife.ts"
+import { connectionFields, decodeSettings, makeShared } from "./internal/settings.ts"
 import type { Protocol } from "./Protocol.ts"
 import type { InvalidConfig, MessageError, TransportError } from "./SluiceError.ts"
-import { type Address, formatAddress, Listener } from "./Transport.ts"
+import { type Address, Listener } from "./Transport.ts"
 
 /**
  * The bounds of a connection's queue. Reaching either one makes it full.
@@ -56,6 +62,18 @@ export interface ConnectionOptions<Out> {
    * `skip` it (counted), or answer with the message that a function makes of the error. Default `close`.
    */
   readonly onMessageError?: "close" | "skip" | ((error: MessageError) => Out) | undefined
+  /** How long a peer may take for what it owes. On by default, on servers. */
+  readonly deadlines?: DeadlineOptions | undefined
+  /**
+   * What to do when `readIdle`, `writeIdle` or `allIdle` passes: `close` the connection, or run an effect, again each
+   * time that it passes, with the connection left open. Default `close`.
+   */
+  readonly onIdle?: "close" | IdleHandler<Out> | undefined
+  /**
+   * When to ping and when to give up, for a protocol that has pings; see `Protocol.heartbeat`. `off` sends none and
+   * minds none, but still answers the peer's. Default: pings after 25 seconds of silence, gives up on the third.
+   */
+  readonly heartbeat?: HeartbeatOptions | "off" | undefined
 }
 
 /**
@@ -66,18 +84,38 @@ export interface ConnectionOptions<Out> {
  */
 export interface ServerOptions<Out> extends ConnectionOptions<Out> {
   /**
-   * How long a stop waits for handlers to finish what was read, 0 to 1 hour. Then they are interrupted.
-   * Default 15 seconds.
+   * How long a stop still accepts, with its status `draining` already, so that load balancers can look elsewhere
+   * first: 0 to 1 hour. Default 0.
+   */
+  readonly preStopDelay?: Duration.Input | undefined
+  /**
+   * How long a stop waits for handlers to finish what was read and for peers to take what was sent, 0 to 1 hour. Then
+   * the handlers are interrupted. Default 15 seconds.
    */
   readonly drainTimeout?: Duration.Input | undefined
   /** How long a stop then waits for the interrupted ones, 0 to 1 hour. Then they are cut. Default 5 seconds. */
   readonly killTimeout?: Duration.Input | undefined
+  /**
+   * A last word, sent to every connection when it begins to drain: the message, or a function that makes it for a
+   * connection. It goes behind everything that was sent before, however full the queue is; what the handler still
+   * answers goes behind it. Default: none.
+   */
+  readonly goodbye?: Out | ((connection: Connection<unknown, Out>) => Out) | undefined
+  /**
+   * How many events each subscriber of `events` may fall behind before it loses the oldest, 1 to 1 000 000.
+   * Default 1024.
+   */
+  readonly eventBuffer?: number | undefined
 }
 
 const ServerSettings = Schema.Struct({
   ...connectionFields,
+  deadlines: serverDeadlines,
+  preStopDelay: withDefault(durationOption(0, "1 hour"), Duration.zero),
   drainTimeout: withDefault(durationOption(0, "1 hour"), Duration.seconds(15)),
-  killTimeout: withDefault(durationOption(0, "1 hour"), Duration.seconds(5))
+  killTimeout: withDefault(durationOption(0, "1 hour"), Duration.seconds(5)),
+  goodbye: Schema.optional(Schema.Unknown),
+  eventBuffer: withDefault(integerOption(1, 1_000_000), 1024)
 })
 
 /**
@@ -94,11 +132,51 @@ export class Server extends Context.Service<
     /** How many connections live at this moment, those on their way out included. */
     readonly connectionCount: Effect.Effect<number>
     /**
-     * Stops the server as the end of its scope does: no new connections, handlers finish what was read, what they
-     * sent is flushed. Returns when all connections are gone, after `drainTimeout` and `killTimeout` at the latest.
-     * Stopping twice is one stop.
+     * The registry of the live connections, typed by the server's own protocol. Another protocol is a defect.
      */
-    readonly stop: Effect.Effect<void>
+    readonly connections: <In, Out, ServerServices, ClientServices>(
+      protocol: Protocol<In, Out, ServerServices, ClientServices>
+    ) => Effect.Effect<Connections<In, Out>>
+
+    /** What it does at this moment. Ready is `running`. */
+    readonly status: Effect.Effect<ServerStatus>
+    /** The status, and then each change of it. Ends after `stopped`. */
+    readonly statusChanges: Stream.Stream<ServerStatus>
+    /** What happens from the moment the stream is run; see `Events`. Ends after `Stopped`. */
+    readonly events: Stream.Stream<ServerEvent>
+    /** Events that subscribers lost because they fell behind by more than `eventBuffer`. */
+    readonly droppedEvents: Effect.Effect<number>
+
+    /**
+     * Stops listening, so that new peers are refused, and lets the connections live on. Returns when the address is
+     * free. Of a server that does not run it asks nothing.
+     */
+    readonly suspend: Effect.Effect<void>
+    /**
+     * Listens again after `suspend`, at the same address. Fails where somebody else took it meanwhile; the server is
+     * still suspended then. Of a server that is not suspended it asks nothing.
+     */
+    readonly resume: Effect.Effect<void, TransportError>
+
+    /**
+     * Stops the server as the end of its scope does, and tells how that went.
+     *
+     * In order: the status becomes `draining`; `preStopDelay` passes; peers who came before are still accepted, then
+     * nobody; `goodbye` goes out and `connection.draining` completes; idle connections close at once, handlers finish
+     * what was read, what they sent is flushed. After `drainTimeout` the handlers that are left are interrupted, after
+     * `killTimeout` their wires are cut.
+     *
+     * Stopping twice, or by the scope too, is one stop with one report. It goes on where the caller is interrupted. A
+     * handler forks it (`connection.fork(server.stop)`): the stop waits for the handler.
+     */
+    readonly stop: Effect.Effect<DrainReport>
+    /**
+     * Stops at once: begins a stop if there was none, and cuts every wait of it short. What has not ended by itself is
+     * interrupted and cut. Returns the one report.
+     */
+    readonly kill: Effect.Effect<DrainReport>
+    /** Awaits the end of a stop that somebody else asks for. */
+    readonly stopped: Effect.Effect<DrainReport>
   }
 >()("effect-sluice/Server") {}
 
@@ -108,7 +186,7 @@ export class Server extends Context.Service<
  * Each connection is run by `handler` in fibers of its own. A handler that fails or dies closes its own connection and
  * is logged; the server goes on. Fails where the options or the protocol cannot be, or the transport cannot listen.
  *
- * The end of the scope stops accepting, lets handlers finish what was read, flushes, closes, and returns in bounded time.
+ * The end of the scope stops it as {@link Server} says of `stop`, and returns in bounded time.
  *
  * @category constructors
  * @since 0.1.0
@@ -126,32 +204,53 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
   handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
   options: ServerOptions<NoInfer<Out>> = {}
 ) {
-  yield* checkProtocol(protocol)
-  const settings = yield* decodeOptions(ServerSettings, options)
+  const settings = yield* decodeSettings(ServerSettings, options, protocol)
   const shared = yield* makeShared({
     framing: protocol.framing,
     decoder: protocol.fromClient,
     encoder: protocol.fromServer,
     settings,
-    onMessageError: options.onMessageError
+    onMessageError: options.onMessageError,
+    onIdle: options.onIdle,
+    beats: { ours: protocol.heartbeat?.fromServer, theirs: protocol.heartbeat?.fromClient }
   })
-  const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
-  const connections = new ConnectionSet(shared, context, handler)
-
-  const transport = yield* Listener
-  let listening: { readonly close: Effect.Effect<void> } | undefined
-  const stop = yield* Effect.cached(
-    Effect.suspend(() => Effect.andThen(listening?.close ?? Effect.void, drain(connections, settings)))
-  )
-  yield* Effect.addFinalizer(() => stop)
-  const bound = yield* transport.listen({
-    onWire: (wire) => connections.open(wire),
-    onError: ({ address, detail }) =>
-      connections.run(Effect.logWarning(`${formatAddress(address)} did not become a connection: ${detail}`))
+  const life = new ServerLife({
+    protocol,
+    handler,
+    shared,
+    context: yield* Effect.context<Exclude<R, Scope.Scope>>(),
+    listener: yield* Listener,
+    limits: settings,
+    goodbye: goodbyeOf(options.goodbye),
+    eventBuffer: settings.eventBuffer
   })
-  listening = bound
-  return Server.of({ address: bound.address, connectionCount: Effect.sync(() => connections.size), stop })
+  yield* Effect.addFinalizer(() => life.stop)
+  const address = yield* life.start()
+  return Server.of({
+    address,
+    connectionCount: Effect.sync(() => life.connections.size),
+    connections: (asked) => life.registry(asked),
+    status: Effect.sync(() => life.status.value),
+    statusChanges: life.status.changes,
+    events: life.events.stream,
+    droppedEvents: Effect.sync(() => life.events.dropped),
+    suspend: life.suspend,
+    resume: life.resume,
+    stop: life.stop,
+    kill: life.kill,
+    stopped: life.stopped
+  })
 })
+
+const goodbyeOf = <Out>(
+  goodbye: ServerOptions<Out>["goodbye"]
+): ((connection: Connection<unknown, Out>) => Out) | undefined => {
+  if (goodbye === undefined) return undefined
+  // A message that is itself a function could not be told from one that makes it; no codec has such messages.
+  return typeof goodbye === "function"
+    ? (goodbye as (connection: Connection<unknown, Out>) => Out)
+    : () => goodbye as Out
+}
 
 /**
  * A server as a layer: it listens when the layer is built and stops when the layer's scope ends.

@@ -146,6 +146,11 @@ export interface Listening {
    * may be called twice; the end of the scope calls it too.
    */
   readonly close: Effect.Effect<void>
+  /**
+   * Goes on accepting until nobody new comes, for a quarter of a second at most: peers whose handshake is through but
+   * whom nobody has accepted yet would see a reset from `close`. A transport that keeps nobody waiting has none.
+   */
+  readonly sweep?: Effect.Effect<void> | undefined
 }
 
 /**
@@ -159,6 +164,11 @@ export interface Acceptor {
   readonly onWire: (wire: Wire) => void
   /** A peer did not become a connection: a failed or slow TLS handshake, an accept error. */
   readonly onError: (error: { readonly address: Address; readonly detail: string }) => void
+  /**
+   * Where the same server listened before it was suspended. A listener that lets the system choose its port takes
+   * that one again.
+   */
+  readonly again?: Address | undefined
 }
 
 /**

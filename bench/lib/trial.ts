@@ -49,7 +49,12 @@ export const runTrial = async (
   const serverArguments = variant.argument === undefined ? [] : [variant.argument]
   const server = start(
     "server",
-    [node, ...nodeArguments, `${directory}/${variant.server}.mjs`, ...serverArguments],
+    [
+      node,
+      ...nodeArguments,
+      `${directory}/${variant.against === true ? "against/" : ""}${variant.server}.mjs`,
+      ...serverArguments
+    ],
     bound
   )
   let load: Running | undefined

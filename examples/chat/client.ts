@@ -19,6 +19,8 @@ const toLine = (message: ServerMessage): string => {
       return `* ${message.name} left`
     case "Said":
       return `${message.name}: ${message.text}`
+    case "Closing":
+      return "* the chat closes"
   }
 }
 
@@ -34,8 +36,9 @@ const program = Effect.gen(function* () {
     Stream.runForEach((line) => client.send(line === "/who" ? { _tag: "Who" } : { _tag: "Say", text: line }))
   )
   const heard = Stream.runForEach(client.messages, (message) => Console.log(toLine(message)))
-  // The end of what is typed ends our side; what the room still says is printed.
-  yield* Effect.all([Effect.andThen(typed, client.end), heard], { concurrency: "unbounded" })
+  // The end of what is typed ends our side; what the room still says is printed. Its end is ours, typed or not.
+  yield* Effect.raceFirst(heard, Effect.andThen(typed, Effect.andThen(client.end, Effect.never)))
+  process.stdin.destroy()
 })
 
 const port = Number(process.argv[3] ?? process.env["JSON_PORT"] ?? 7001)

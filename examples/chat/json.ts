@@ -35,5 +35,6 @@ const handler = Handler.route(ChatJson, {
 })
 
 export const JsonServer = Server.make(ChatJson, handler, {
+  goodbye: { _tag: "Closing" },
   onMessageError: (error): ServerMessage => ({ _tag: "Refused", reason: error.issue.message })
 })

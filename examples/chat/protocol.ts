@@ -14,7 +14,8 @@ export const ServerMessage = Schema.Union([
   Schema.TaggedStruct("Members", { names: Schema.Array(Schema.String) }),
   Schema.TaggedStruct("Joined", { name: Schema.String }),
   Schema.TaggedStruct("Left", { name: Schema.String }),
-  Schema.TaggedStruct("Said", { name: Schema.String, text: Schema.String })
+  Schema.TaggedStruct("Said", { name: Schema.String, text: Schema.String }),
+  Schema.TaggedStruct("Closing", {})
 ])
 
 export type ClientMessage = typeof ClientMessage.Type

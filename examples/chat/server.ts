@@ -5,14 +5,14 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Effect } from "effect"
-import { Transport, TransportNode } from "effect-sluice"
+import { Shutdown, Transport, TransportNode } from "effect-sluice"
 import { JsonServer } from "./json.ts"
 import { Room } from "./room.ts"
 import { TextServer } from "./text.ts"
 
 const program = Effect.gen(function* () {
-  const port = yield* Config.Port("PORT").pipe(Config.withDefault(7000))
-  const jsonPort = yield* Config.Port("JSON_PORT").pipe(Config.withDefault(port === 0 ? 0 : port + 1))
+  const port = yield* Config.Int("PORT").pipe(Config.withDefault(7000))
+  const jsonPort = yield* Config.Int("JSON_PORT").pipe(Config.withDefault(port === 0 ? 0 : port + 1))
 
   const text = yield* Effect.provide(TextServer, TransportNode.layerTcp({ port }))
   yield* Effect.log(`chat for people listens on ${Transport.formatAddress(text.address)}`)
@@ -20,7 +20,8 @@ const program = Effect.gen(function* () {
   const json = yield* Effect.provide(JsonServer, TransportNode.layerTcp({ port: jsonPort }))
   yield* Effect.log(`chat for programs listens on ${Transport.formatAddress(json.address)}`)
 
+  yield* Effect.forEach([text, json], Shutdown.forceOnSecondSignal)
   return yield* Effect.never
 })
 
-program.pipe(Effect.provide(Room.layer), Effect.scoped, NodeRuntime.runMain)
+program.pipe(Effect.provide(Room.layer), Effect.scoped, NodeRuntime.runMain({ teardown: Shutdown.teardown }))

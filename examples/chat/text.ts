@@ -61,4 +61,9 @@ const handle = Effect.fnUntraced(function* (person: Person) {
   yield* Effect.ignore(person.send("Bye."))
 })
 
-export const TextServer = Server.make(Text, handle, { onMessageError: () => "That was not UTF-8." })
+export const TextServer = Server.make(Text, handle, {
+  // People think before they type, and like to listen.
+  deadlines: { hello: "2 minutes", readIdle: "off" },
+  goodbye: "* the chat closes",
+  onMessageError: () => "That was not UTF-8."
+})

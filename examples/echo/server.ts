@@ -1,7 +1,7 @@
 /** Lines in, lines out: `printf 'a\nb\n' | nc -N 127.0.0.1 7000`. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Effect, Layer, Stream } from "effect"
-import { Codec, Framing, Protocol, Server, Transport, TransportNode } from "effect-sluice"
+import { Codec, Framing, Protocol, Server, Shutdown, Transport, TransportNode } from "effect-sluice"
 
 const Echo = Protocol.make("Echo", {
   framing: Framing.lines(),
@@ -20,7 +20,7 @@ const Announce = Layer.effectDiscard(
 
 Announce.pipe(
   Layer.provide(EchoServer),
-  Layer.provide(TransportNode.layerTcpConfig({ port: Config.Port("PORT").pipe(Config.withDefault(7000)) })),
+  Layer.provide(TransportNode.layerTcpConfig({ port: Config.Int("PORT").pipe(Config.withDefault(7000)) })),
   Layer.launch,
-  NodeRuntime.runMain
+  NodeRuntime.runMain({ teardown: Shutdown.teardown })
 )

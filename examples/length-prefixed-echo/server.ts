@@ -1,7 +1,7 @@
 /** A 4-byte big-endian length and as many bytes in, the same out; what the benchmarks drive. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Effect, Layer, Stream } from "effect"
-import { Codec, Framing, Protocol, Server, Transport, TransportNode } from "effect-sluice"
+import { Codec, Framing, Protocol, Server, Shutdown, Transport, TransportNode } from "effect-sluice"
 
 const Echo = Protocol.make("LengthPrefixedEcho", {
   framing: Framing.lengthPrefixed(),
@@ -20,7 +20,7 @@ const Announce = Layer.effectDiscard(
 
 Announce.pipe(
   Layer.provide(EchoServer),
-  Layer.provide(TransportNode.layerTcpConfig({ port: Config.Port("PORT").pipe(Config.withDefault(7000)) })),
+  Layer.provide(TransportNode.layerTcpConfig({ port: Config.Int("PORT").pipe(Config.withDefault(7000)) })),
   Layer.launch,
-  NodeRuntime.runMain
+  NodeRuntime.runMain({ teardown: Shutdown.teardown })
 )

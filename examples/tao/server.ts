@@ -13,6 +13,7 @@ import {
   Handler,
   Protocol,
   Server,
+  Shutdown,
   Transport,
   TransportNode
 } from "effect-sluice"
@@ -89,6 +90,6 @@ const program = Effect.gen(function* () {
 
 program.pipe(
   Effect.scoped,
-  Effect.provide(TransportNode.layerTcpConfig({ port: Config.Port("PORT").pipe(Config.withDefault(7000)) })),
-  NodeRuntime.runMain
+  Effect.provide(TransportNode.layerTcpConfig({ port: Config.Int("PORT").pipe(Config.withDefault(7000)) })),
+  NodeRuntime.runMain({ teardown: Shutdown.teardown })
 )

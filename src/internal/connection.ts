@@ -1,7 +1,5 @@
 /** One peer: its state, its queues, and the order in which it ends. */
 import * as Cause from "effect/Cause"
-import type * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -10,34 +8,32 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { CloseReason } from "../CloseReason.ts"
 import type { Connection, ConnectionStats, SendError } from "../Connection.ts"
-import type { Framing } from "../Framing.ts"
-import { type CodecError, ConnectionClosed, type MessageError } from "../SluiceError.ts"
+import { ConnectionClosed } from "../SluiceError.ts"
 import type { Address, TlsDetails, Wire, WireReceiver } from "../Transport.ts"
 import { AttributeMap } from "./attributes.ts"
+import type { ConnectionShared } from "./connectionShared.ts"
+import { limitUnsafe } from "./deadlineSettings.ts"
+import { DeadlineWatch } from "./deadlineWatch.ts"
+import { Heartbeat } from "./heartbeat.ts"
 import { InboundQueue } from "./inboundQueue.ts"
 import { OutboundQueue } from "./outboundQueue.ts"
 import { Reader } from "./reader.ts"
 import { Sender } from "./sender.ts"
 import { Signal } from "./signal.ts"
 
-/** What all connections of a server or client share. */
-export interface ConnectionShared<In, Out> {
-  readonly framing: Framing
-  readonly decode: (frame: Uint8Array) => Effect.Effect<In, CodecError>
-  readonly encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
-  /** Whether messages may be views into their frames, and whether they are the frames. */
-  readonly views: boolean
-  readonly identity: boolean
-  readonly inboundLimits: { readonly maxMessages: number; readonly maxBytes: number }
-  readonly outboundLimits: { readonly maxMessages: number; readonly maxBytes: number }
-  readonly onMessageError: "close" | "skip" | ((error: MessageError) => Out)
-  readonly closeTimeout: Duration.Duration
-  readonly clock: Clock.Clock
-}
+export type { ConnectionShared } from "./connectionShared.ts"
 
 let lastId = 0
 
+const done = Exit.fail(Cause.Done())
+
 type Ended = "handler" | "broken"
+
+/** Output that the peer did not take: messages still in the queue, and bytes, those in the wire included. */
+interface Lost {
+  readonly messages: number
+  readonly bytes: number
+}
 
 export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceiver {
   readonly id = ++lastId
@@ -49,8 +45,13 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
   private readonly sender: Sender<Out>
   readonly scope = Scope.makeUnsafe()
   readonly openedAt: number
+  /** The opening, in milliseconds of the monotonic clock. */
+  readonly opened: number
+  readonly deadlines: DeadlineWatch<In, Out>
+  readonly heartbeat: Heartbeat<In, Out> | undefined
 
-  private lastWriteAt = 0
+  /** When bytes were handed to the wire last, in milliseconds of the monotonic clock; -1 for never. */
+  lastWrite = -1
   private reason: CloseReason | undefined
   /** The wire is gone. */
   readonly gone = new Signal()
@@ -60,6 +61,8 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
   readonly inputDone = new Signal()
   private readonly finished = new Signal()
   private closing = false
+  private drainReason: CloseReason | undefined
+  private lost: Lost | undefined
   private handler: Fiber.Fiber<unknown, unknown> | undefined
   private onEnded: ((by: Ended) => void) | undefined
   private attributeMap: AttributeMap | undefined
@@ -71,9 +74,10 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
     this.inbound = new InboundQueue(shared.inboundLimits.maxMessages, shared.inboundLimits.maxBytes, () =>
       this.reader.roomAgain()
     )
-    this.outbound = new OutboundQueue(wire, shared.framing, shared.outboundLimits, () => {
-      this.lastWriteAt = shared.clock.currentTimeMillisUnsafe()
-    })
+    this.opened = shared.now()
+    this.outbound = new OutboundQueue(wire, shared.framing, shared.outboundLimits, this)
+    this.deadlines = new DeadlineWatch(this)
+    this.heartbeat = shared.heartbeat && new Heartbeat(this, shared.heartbeat)
     this.reader = new Reader(this)
     this.sender = new Sender(this)
   }
@@ -118,18 +122,45 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
     this.gone.fire()
   }
 
+  // --- what the queues tell ---
+
+  /** The outbound queue hands bytes to the wire. */
+  written(): void {
+    this.lastWrite = this.shared.now()
+    this.deadlines.wrote(this.lastWrite)
+  }
+
+  /** The wire takes no more. */
+  outboundBlocked(): void {
+    this.deadlines.blocked(this.lastWrite)
+  }
+
+  /** The reader reads again. */
+  readingAgain(now: number): void {
+    this.deadlines.readingAgain(now)
+    this.heartbeat?.readingAgain()
+  }
+
   // --- how it ends ---
+
+  /** Has lived long enough: ends politely, as when the server stops, and for `reason` if nothing comes before. */
+  retire(reason: CloseReason): void {
+    this.drainReason = reason
+    if (this.shared.retire === undefined) this.drain()
+    else this.shared.retire(this)
+  }
 
   /** No more input comes, in good order. */
   inputEnded(): void {
-    this.inbound.end(Exit.fail(Cause.Done()))
+    this.inbound.end(() => done)
     this.inputDone.fire()
   }
 
   /** The connection cannot go on: what was accepted is still handled, then the handler is told. */
   broken(reason: CloseReason): void {
     this.reason ??= reason
-    this.inbound.end(Exit.fail(this.closedError()))
+    this.deadlines.stop()
+    this.inbound.end(() => Exit.fail(this.closedError()))
     this.inputDone.fire()
     this.onEnded?.("broken")
   }
@@ -144,9 +175,10 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
   /** Closes for `reason`: interrupts the handler; what was sent is still flushed. */
   closeWith(reason: CloseReason): void {
     this.reason ??= reason
+    this.deadlines.stop()
     this.closing = true
     this.reader.stop()
-    this.inbound.end(Exit.fail(this.closedError()))
+    this.inbound.end(() => Exit.fail(this.closedError()))
     this.handler?.interruptUnsafe()
     this.onEnded?.("broken")
   }
@@ -155,6 +187,7 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
   start(handler: Fiber.Fiber<unknown, unknown>): void {
     this.handler = handler
     if (this.closing) handler.interruptUnsafe()
+    this.deadlines.start()
     this.wire.attach(this)
   }
 
@@ -173,22 +206,43 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
   /** The handler is done: why, if nothing ended the connection before it. */
   handlerDone(exit: Exit.Exit<unknown, unknown> | undefined): void {
     this.outbound.close()
+    this.deadlines.stop()
     if (this.reason === undefined) {
       if (exit !== undefined && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
         this.reason = CloseReason.HandlerFailed({ cause: exit.cause })
       } else if (this.drainBegun.fired) {
-        this.reason = CloseReason.ServerStopped()
+        this.reason = this.drainReason ?? CloseReason.ServerStopped()
       } else {
         this.reason = this.reader.ended ? CloseReason.PeerClosed() : CloseReason.LocalClosed()
       }
     }
     this.reader.stop()
-    this.inbound.end(Exit.fail(this.closedError()))
+    this.inbound.end(() => Exit.fail(this.closedError()))
   }
 
   /** Whether nothing has to be waited for but the wire's own close. */
   get endsAtOnce(): boolean {
     return this.gone.fired || (this.reader.ended && this.outbound.idle && this.wire.unsent === 0)
+  }
+
+  /** Our part is done and with the kernel; only the peer's end is awaited. */
+  get lingering(): boolean {
+    return this.handler?.pollUnsafe() !== undefined && this.outbound.finished && this.wire.unsent === 0
+  }
+
+  /** Releases the wire. What the peer has not taken by now is lost. */
+  cut(): void {
+    if (this.gone.fired) return
+    const bytes = this.outbound.waitingBytes + this.wire.unsent
+    if (bytes > 0) this.lost = { messages: this.outbound.messages, bytes }
+    this.wire.destroy()
+  }
+
+  /** What was lost by the cut, once. */
+  takeLost(): Lost | undefined {
+    const { lost } = this
+    this.lost = undefined
+    return lost
   }
 
   /** The very end. Returns the reason. */
@@ -267,6 +321,40 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
     return (effect) => Effect.forkIn(effect, this.scope, { startImmediately: true })
   }
 
+  get setDeadline(): Connection<In, Out>["setDeadline"] {
+    return (deadline, limit) => Effect.sync(() => this.deadlines.set(deadline, limitUnsafe(limit)))
+  }
+
+  get extendDeadline(): Connection<In, Out>["extendDeadline"] {
+    return (deadline, by) => Effect.sync(() => this.deadlines.extend(deadline, limitUnsafe(by)))
+  }
+
+  /** Runs work of the library's own in the connection's scope; its failure counts as the handler's. */
+  runOwn(effect: Effect.Effect<unknown, unknown>): void {
+    const guarded = Effect.catchCause(effect, (cause) =>
+      Effect.sync(() => {
+        if (!Cause.hasInterruptsOnly(cause)) this.closeWith(CloseReason.HandlerFailed({ cause }))
+      })
+    )
+    this.shared.fork(Effect.asVoid(this.fork(guarded)))
+  }
+
+  /** What a protocol's own functions did wrong, outside the handler: the connection ends as if the handler had. */
+  fault(defect: unknown): void {
+    this.closeWith(CloseReason.HandlerFailed({ cause: Cause.die(defect) }))
+  }
+
+  /** Whether its reason is known. */
+  get ending(): boolean {
+    return this.reason !== undefined
+  }
+
+  /** A moment of the monotonic clock as one of the calendar's. */
+  private calendar(moment: number): number {
+    if (moment < 0) return 0
+    return Math.round(this.shared.clock.currentTimeMillisUnsafe() - (this.shared.now() - moment))
+  }
+
   get stats(): ConnectionStats {
     const { inbound, outbound, reader } = this
     return {
@@ -277,12 +365,13 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
       skipped: reader.skipped,
       unknown: reader.unknown,
       openedAt: this.openedAt,
-      lastReadAt: reader.lastReadAt,
-      lastWriteAt: this.lastWriteAt,
+      lastReadAt: this.calendar(reader.lastRead),
+      lastWriteAt: this.calendar(this.lastWrite),
       inboundMessages: inbound.messages,
       inboundBytes: inbound.bytes,
       outboundMessages: outbound.messages,
-      outboundBytes: outbound.bytes
+      outboundBytes: outbound.bytes,
+      roundTripMillis: this.heartbeat?.roundTrip
     }
   }
 }

@@ -1,34 +1,56 @@
 /** The connections of one server: who is here, and who is told when nobody is. */
 import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import type { CloseReason } from "../CloseReason.ts"
+import { CloseReason } from "../CloseReason.ts"
+import type { Connection } from "../Connection.ts"
+import { ServerEvent } from "../Events.ts"
 import type { Handler } from "../Handler.ts"
 import { formatAddress, type Wire } from "../Transport.ts"
 import { ConnectionImpl, type ConnectionShared } from "./connection.ts"
+import type { Hub } from "./events.ts"
 import { runConnection } from "./runConnection.ts"
 
+/** What a connection is told when the server begins to stop. */
+export type Goodbye<Out> = (connection: Connection<unknown, Out>) => Out
+
 export class ConnectionSet<In, Out, E, R> {
-  private readonly live = new Set<ConnectionImpl<In, Out>>()
-  private readonly shared: ConnectionShared<In, Out>
+  readonly shared: ConnectionShared<In, Out>
+  readonly events: Hub<ServerEvent>
+  private readonly live = new Map<number, ConnectionImpl<In, Out>>()
   private readonly handler: Handler<In, Out, E, R>
+  private readonly goodbye: Goodbye<Out> | undefined
   private readonly fork: (effect: Effect.Effect<void, never, Exclude<R, Scope.Scope>>) => void
-  private draining = false
+  private phase: "open" | "draining" | "stopped" = "open"
   private emptyWaiters: Array<() => void> = []
+  /** Connections that the drain has to answer for, and those of them that did not end by themselves. */
+  private counted = 0
+  private counting = false
+  private readonly unclean = new Set<number>()
 
   constructor(
     shared: ConnectionShared<In, Out>,
     context: Context.Context<Exclude<R, Scope.Scope>>,
-    handler: Handler<In, Out, E, R>
+    handler: Handler<In, Out, E, R>,
+    events: Hub<ServerEvent>,
+    goodbye: Goodbye<Out> | undefined
   ) {
     this.shared = shared
     this.handler = handler
+    this.events = events
+    this.goodbye = goodbye
+    shared.retire = (connection) => this.drainOne(connection)
     this.fork = Effect.runForkWith(context)
   }
 
   get size(): number {
     return this.live.size
+  }
+
+  get(id: number): ConnectionImpl<In, Out> | undefined {
+    return this.live.get(id)
   }
 
   [Symbol.iterator](): IterableIterator<ConnectionImpl<In, Out>> {
@@ -37,9 +59,19 @@ export class ConnectionSet<In, Out, E, R> {
 
   /** A peer is here. Its connection runs in a fiber of its own, which ends with the connection and not before. */
   open(wire: Wire): void {
+    const { events } = this
+    if (this.phase === "stopped") {
+      wire.destroy()
+      return
+    }
     const connection = new ConnectionImpl(wire, this.shared)
-    this.live.add(connection)
-    if (this.draining) connection.drain()
+    this.live.set(connection.id, connection)
+    if (this.counting) this.counted++
+    if (events.active) {
+      events.publish(
+        ServerEvent.Opened({ connection: connection.id, remoteAddress: connection.remoteAddress })
+      )
+    }
     this.fork(
       Effect.flatMap(
         runConnection(
@@ -47,11 +79,12 @@ export class ConnectionSet<In, Out, E, R> {
           Effect.suspend(() => this.handler(connection))
         ),
         (reason) => {
-          this.remove(connection)
+          this.remove(connection, reason)
           return logEnd(connection, reason)
         }
       )
     )
+    if (this.phase === "draining") this.drainOne(connection)
   }
 
   /** Runs an effect that belongs to no connection. */
@@ -59,10 +92,38 @@ export class ConnectionSet<In, Out, E, R> {
     this.fork(effect)
   }
 
+  /** From now on every connection counts for the report. */
+  beginCount(): void {
+    this.counting = true
+    this.counted = this.live.size
+  }
+
+  counts(): { readonly clean: number; readonly forced: number } {
+    return { clean: this.counted - this.unclean.size, forced: this.unclean.size }
+  }
+
   /** Drains all connections, those that still come included. */
   drain(): void {
-    this.draining = true
-    for (const connection of this.live) connection.drain()
+    this.phase = "draining"
+    for (const connection of this.live.values()) this.drainOne(connection)
+  }
+
+  /** Interrupts the handlers that are left. Who only waits for the peer's end has done its part. */
+  force(): void {
+    for (const connection of this.live.values()) {
+      if (connection.lingering) continue
+      this.unclean.add(connection.id)
+      connection.closeWith(CloseReason.ServerStopped())
+    }
+  }
+
+  /** Cuts the wires that are left, and turns away who still comes. */
+  cut(): void {
+    this.phase = "stopped"
+    for (const connection of this.live.values()) {
+      connection.cut()
+      this.tellLost(connection)
+    }
   }
 
   /** Completes when no connection is left. */
@@ -77,12 +138,67 @@ export class ConnectionSet<In, Out, E, R> {
     })
   }
 
-  private remove(connection: ConnectionImpl<In, Out>): void {
-    this.live.delete(connection)
+  private drainOne(connection: ConnectionImpl<In, Out>): void {
+    // One whose lifetime is over may have begun before the server.
+    if (connection.drainBegun.fired) return
+    // One whose lifetime is over has had its goodbye.
+    if (connection.drainBegun.fired) return
+    const { goodbye } = this
+    if (goodbye === undefined) {
+      connection.drain()
+      return
+    }
+    // At once, where the message is encoded at once; a slow encoder holds up only its own connection.
+    this.fork(
+      Effect.suspend(() => this.shared.encode(goodbye(connection))).pipe(
+        Effect.flatMap((payload) => {
+          const offer = connection.outbound.offerLast(payload)
+          return typeof offer === "string" ? Effect.void : Effect.fail(offer)
+        }),
+        Effect.catchCause((cause) =>
+          Effect.logWarning(`connection ${connection.id}: the goodbye could not be sent`, cause)
+        ),
+        Effect.ensuring(Effect.sync(() => connection.drain()))
+      )
+    )
+  }
+
+  private remove(connection: ConnectionImpl<In, Out>, reason: CloseReason): void {
+    this.live.delete(connection.id)
+    this.tellLost(connection)
+    if (this.events.active) this.tellEnd(connection, reason)
     if (this.live.size > 0) return
     const waiters = this.emptyWaiters
     this.emptyWaiters = []
     for (const wake of waiters) wake()
+  }
+
+  /** What the peer had not taken when the wire was cut. */
+  private tellLost(connection: ConnectionImpl<In, Out>): void {
+    const lost = connection.takeLost()
+    if (lost === undefined) return
+    if (this.counting) this.unclean.add(connection.id)
+    this.tellDropped(connection, lost.messages, lost.bytes)
+  }
+
+  /** Messages that a connection's peer will not get. */
+  tellDropped(connection: ConnectionImpl<In, Out>, messages: number, bytes: number): void {
+    if (!this.events.active) return
+    const { id, remoteAddress } = connection
+    this.events.publish(ServerEvent.Dropped({ connection: id, remoteAddress, messages, bytes }))
+  }
+
+  private tellEnd({ id, openedAt, remoteAddress }: ConnectionImpl<In, Out>, reason: CloseReason): void {
+    const about = { connection: id, remoteAddress }
+    if (reason._tag === "FrameError") {
+      this.events.publish(ServerEvent.FrameError({ ...about, error: reason.error }))
+    } else if (reason._tag === "MessageError") {
+      this.events.publish(ServerEvent.MessageError({ ...about, error: reason.error }))
+    } else if (reason._tag === "HandlerFailed") {
+      this.events.publish(ServerEvent.HandlerFailed({ ...about, cause: reason.cause }))
+    }
+    const age = Duration.millis(this.shared.clock.currentTimeMillisUnsafe() - openedAt)
+    this.events.publish(ServerEvent.Closed({ ...about, reason, age }))
   }
 }
 

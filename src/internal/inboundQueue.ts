@@ -32,7 +32,7 @@ export class InboundQueue<A> {
   private batches: Array<NonEmptyReadonlyArray<A>> = none
   private sizes: Array<number> = none
   private takers: Array<Resume<A>> = none
-  private ending: Take<A> | undefined
+  private ending: (() => Take<A>) | undefined
 
   constructor(maxMessages: number, maxBytes: number, onRoom: () => void) {
     this.maxMessages = maxMessages
@@ -77,21 +77,16 @@ export class InboundQueue<A> {
     return batch
   }
 
-  /** No more batches come. What is here is still delivered, then everyone gets `ending`. Only the first call counts. */
-  end(ending: Take<A>): void {
+  /**
+   * No more batches come. What is here is still delivered, then everyone gets `ending`, which is made only when someone
+   * asks: most connections end unasked, and an error costs more than the rest of their end. Only the first call counts.
+   */
+  end(ending: () => Take<A>): void {
     if (this.ending !== undefined) return
     this.ending = ending
     const takers = this.takers
     this.takers = none
-    for (const resume of takers) resume(ending)
-  }
-
-  /** Drops what is here and frees its memory. */
-  clear(): void {
-    this.batches = none
-    this.sizes = none
-    this.messages = 0
-    this.bytes = 0
+    for (const resume of takers) resume(ending())
   }
 
   /** The next batch, waiting for it where none is here. Takers are served in the order in which they came. */
@@ -107,7 +102,7 @@ export class InboundQueue<A> {
     return Effect.suspend(() => {
       const batch = this.poll()
       if (batch !== undefined) return Exit.succeed(batch)
-      return this.ending ?? wait
+      return this.ending?.() ?? wait
     })
   }
 }

@@ -61,13 +61,14 @@ export const decodeOptions = <S extends Schema.ConstraintDecoder<unknown>>(
   })
 
 /** A whole number from `minimum` to `maximum`. */
-export const integerOption = (minimum: number, maximum: number) =>
-  Schema.Int.check(
-    Schema.isBetween(
-      { minimum, maximum },
-      { message: `must be a whole number from ${minimum} to ${maximum}` }
+export const integerOption = (minimum: number, maximum: number) => {
+  const expected = `must be a whole number from ${minimum} to ${maximum}`
+  return Schema.Number.annotate({ message: expected }).check(
+    Schema.makeFilter((value) =>
+      Number.isInteger(value) && value >= minimum && value <= maximum ? undefined : expected
     )
-  ).annotate({ message: `must be a whole number from ${minimum} to ${maximum}` })
+  )
+}
 
 /** Anything that Effect takes as a duration, within bounds, both allowed. */
 export const durationOption = (minimum: Duration.Input, maximum: Duration.Input) => {

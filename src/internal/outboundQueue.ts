@@ -10,6 +10,14 @@ import { emptyBytes } from "./bytes.ts"
 /** What became of a payload that was offered. */
 export type Offer = "queued" | "full" | "closed" | PayloadError
 
+/** Who is told what the queue does. */
+export interface OutboundHost {
+  /** Bytes are about to be handed to the wire. */
+  readonly written: () => void
+  /** The wire took them, and takes no more. */
+  readonly outboundBlocked: () => void
+}
+
 /**
  * Frames are encoded as they are offered, straight into one buffer, and leave in one write.
  *
@@ -31,7 +39,7 @@ export class OutboundQueue {
   private readonly framing: Framing
   private readonly maxMessages: number
   private readonly maxBytes: number
-  private readonly onWritten: () => void
+  private readonly host: OutboundHost
   private readonly data = new ByteWriter()
   private control: ByteWriter | undefined
   private undrained = 0
@@ -46,18 +54,28 @@ export class OutboundQueue {
     wire: Wire,
     framing: Framing,
     limits: { readonly maxMessages: number; readonly maxBytes: number },
-    onWritten: () => void
+    host: OutboundHost
   ) {
     this.wire = wire
     this.framing = framing
     this.maxMessages = limits.maxMessages
     this.maxBytes = limits.maxBytes
-    this.onWritten = onWritten
+    this.host = host
+  }
+
+  /** Bytes of control frames waiting here. */
+  get controlBytes(): number {
+    return this.control?.length ?? 0
+  }
+
+  /** Bytes waiting here. */
+  get waitingBytes(): number {
+    return this.data.length + (this.control?.length ?? 0)
   }
 
   /** Bytes waiting here, and those that the wire took without draining. */
   get bytes(): number {
-    return this.data.length + (this.control?.length ?? 0) + this.undrained
+    return this.waitingBytes + this.undrained
   }
 
   /** Whether nothing waits, neither here nor undrained in the wire, and no sender is suspended. */
@@ -103,6 +121,16 @@ export class OutboundQueue {
     }
     this.data.writeBytes(frames)
     this.messages += count
+    this.schedule()
+    return "queued"
+  }
+
+  /** Appends the frame of `payload` however full the queue is and whoever waits, for a last word. */
+  offerLast(payload: Uint8Array): Exclude<Offer, "full"> {
+    if (this.closed) return "closed"
+    const error = this.framing.encode(payload, this.data)
+    if (error !== undefined) return error
+    this.messages++
     this.schedule()
     return "queued"
   }
@@ -214,13 +242,15 @@ export class OutboundQueue {
 
   private write(bytes: Uint8Array): void {
     this.bytesWritten += bytes.length
-    this.onWritten()
-    const receipts = this.receipts
-    this.receipts = none
+    this.host.written()
+    // Receipts are for data, which still waits while the control lane goes first.
+    const receipts = this.data.length === 0 ? this.receipts : none
+    if (receipts !== none) this.receipts = none
     const written = receipts === none ? undefined : () => callAll(receipts)
     if (!this.wire.write(bytes, written)) {
       this.blocked = true
       this.undrained = bytes.length
+      this.host.outboundBlocked()
     }
   }
 

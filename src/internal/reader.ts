@@ -3,9 +3,9 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { CloseReason } from "../CloseReason.ts"
-import type { FrameDecoder } from "../Framing.ts"
+import type { FrameDecoder, Framing } from "../Framing.ts"
 import { type CodecError, FrameCorrupted, type FrameError, MessageError } from "../SluiceError.ts"
-import { copyOf, hexExcerpt } from "./bytes.ts"
+import { copyOf, emptyBytes, hexExcerpt } from "./bytes.ts"
 import { codecError } from "./codec/schemaCodec.ts"
 import { UnknownMessage } from "./codec/tagged.ts"
 import type { ConnectionImpl } from "./connection.ts"
@@ -24,7 +24,14 @@ export class Reader<In, Out> {
   messagesIn = 0
   skipped = 0
   unknown = 0
-  lastReadAt = 0
+  /** When bytes came last, in milliseconds of the monotonic clock; -1 for never. */
+  lastRead = -1
+  /** The same on the reading clock, and the opening at first. */
+  readSince: number
+  /** When the unfinished frame began, on the reading clock; -1 where there is none. */
+  frameSince = -1
+  /** A whole frame has come. */
+  spoke = false
   /** The peer ended its side, and all it sent is in the inbound queue. */
   ended = false
   /** The peer ended its side; what it sent may still be on its way to the inbound queue. */
@@ -39,21 +46,50 @@ export class Reader<In, Out> {
   private backlogEnding: Ending | undefined
   private wake: (() => void) | undefined
   private paused = false
+  private pausedAt = 0
+  private pausedTotal = 0
   private stopped = false
 
   constructor(connection: ConnectionImpl<In, Out>) {
     this.connection = connection
-    this.decoder = connection.shared.framing.makeDecoder()
+    this.decoder = makeDecoder(connection.shared.framing)
+    this.readSince = connection.opened
+  }
+
+  /** Whether input still counts: nobody has ended it. */
+  get reading(): boolean {
+    return this.decoder !== undefined
+  }
+
+  /** Whether we do not read at the moment. */
+  get refusing(): boolean {
+    return this.paused
+  }
+
+  /** The reading clock: the monotonic one, less the time in which we refused to read. */
+  clock(now: number): number {
+    return (this.paused ? this.pausedAt : now) - this.pausedTotal
   }
 
   /** The next bytes from the wire. */
   chunk(chunk: Uint8Array): void {
     this.bytesIn += chunk.length
-    this.lastReadAt = this.connection.shared.clock.currentTimeMillisUnsafe()
+    const now = this.connection.shared.now()
+    this.lastRead = now
+    this.readSince = this.clock(now)
+    const { decoder } = this
     // Once stopped we read only to see the peer's end.
-    if (this.decoder === undefined) return
+    if (decoder === undefined) return
     const frames: Array<Uint8Array> = []
-    const error = push(this.decoder, chunk, frames)
+    const { skipped } = decoder
+    const error = push(decoder, chunk, frames)
+    if (frames.length > 0) this.spoke = true
+    if (decoder.buffered === 0) {
+      this.frameSince = -1
+    } else if (this.frameSince < 0 || frames.length > 0 || decoder.skipped !== skipped) {
+      this.frameSince = this.readSince
+      this.connection.deadlines.frameBegan(now)
+    }
     this.frames(frames, chunk.length)
     if (error !== undefined) this.ending(CloseReason.FrameError({ error }))
   }
@@ -114,7 +150,7 @@ export class Reader<In, Out> {
       for (const frame of frames) this.backlog.push(frame)
       return
     }
-    if (this.connection.shared.identity) {
+    if (this.connection.shared.identity && this.connection.heartbeat === undefined) {
       this.messagesIn += frames.length
       // `identity` says that the messages are the frames.
       this.deliver(frames as Array<unknown> as Array<In>, totalLength(frames), chunkLength)
@@ -207,6 +243,8 @@ export class Reader<In, Out> {
   }
 
   private take(message: In, messages: Array<In>): void {
+    const { heartbeat } = this.connection
+    if (heartbeat !== undefined && !(message instanceof UnknownMessage) && heartbeat.takes(message)) return
     this.messagesIn++
     if (message instanceof UnknownMessage) {
       this.unknown++
@@ -259,6 +297,8 @@ export class Reader<In, Out> {
 
   private pause(): void {
     if (this.paused || this.stopped) return
+    // Only what a chunk brought fills anything.
+    this.pausedAt = this.lastRead
     this.paused = true
     this.connection.wire.pause()
   }
@@ -266,11 +306,23 @@ export class Reader<In, Out> {
   private resume(): void {
     if (!this.paused) return
     this.paused = false
+    const now = this.connection.shared.now()
+    this.pausedTotal += now - this.pausedAt
+    this.connection.readingAgain(now)
     this.connection.wire.resume()
   }
 }
 
 // A framing of a user's own may throw. That is its connection's end, and must not be the process's.
+
+const makeDecoder = (framing: Framing): FrameDecoder => {
+  try {
+    return framing.makeDecoder()
+  } catch (defect) {
+    const error = new FrameCorrupted({ detail: `the framing threw ${String(defect)}` })
+    return { push: () => error, end: () => error, remaining: () => emptyBytes, buffered: 0, skipped: 0 }
+  }
+}
 
 const push = (
   decoder: FrameDecoder,

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import type { CloseReason } from "../CloseReason.ts"
+import { CloseReason } from "../CloseReason.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import { runWriter } from "./writer.ts"
 
@@ -20,8 +20,15 @@ export const runConnection: <In, Out, R>(
   connection: ConnectionImpl<In, Out>,
   handler: Effect.Effect<unknown, unknown, R>
 ) {
-  yield* Effect.forkChild(connection.reader.run(), now)
+  // What a policy or a codec of the user's dies of is its connection's end.
+  yield* Effect.forkChild(
+    Effect.onError(connection.reader.run(), (cause) =>
+      Effect.sync(() => connection.broken(CloseReason.HandlerFailed({ cause })))
+    ),
+    now
+  )
   yield* Effect.forkChild(runWriter(connection.outbound, connection.wire), now)
+  if (connection.heartbeat?.active === true) yield* Effect.forkChild(connection.heartbeat.run(), now)
   const handlerFiber = yield* Effect.forkChild(
     Effect.provideService(handler, Scope.Scope, connection.scope),
     now
@@ -31,14 +38,15 @@ export const runConnection: <In, Out, R>(
   const by = yield* connection.awaitEnded(handlerFiber)
   if (by === "broken") yield* stopHandler(connection, handlerFiber)
   const exit = handlerFiber.pollUnsafe()
-  yield* Scope.close(connection.scope, exit ?? Exit.void)
-  connection.handlerDone(exit)
+  const finalizers = Scope.closeUnsafe(connection.scope, exit ?? Exit.void)
+  const failed = finalizers && (yield* runFinalizers(connection, finalizers))
+  connection.handlerDone(exit === undefined || Exit.isSuccess(exit) ? (failed ?? exit) : exit)
 
   // The writer flushes what was sent and ends our side. Going before the peer has ended its own could reset it.
   yield* connection.endsAtOnce
     ? connection.gone.await()
     : Effect.timeoutOption(connection.gone.await(), connection.shared.closeTimeout)
-  connection.wire.destroy()
+  connection.cut()
   yield* connection.gone.await()
   return connection.finish()
 })
@@ -53,4 +61,15 @@ const stopHandler = Effect.fnUntraced(function* <In, Out>(
   if (handler.pollUnsafe() !== undefined) return
   handler.interruptUnsafe()
   yield* Effect.timeoutOption(Fiber.await(handler), connection.shared.closeTimeout)
+})
+
+/** Finalizers may fail, die or never end, and cannot be interrupted: they have the close timeout, and their failure is told. */
+const runFinalizers = Effect.fnUntraced(function* <In, Out>(
+  connection: ConnectionImpl<In, Out>,
+  finalizers: Effect.Effect<void>
+) {
+  const fiber = yield* Effect.forkDetach(finalizers, now)
+  yield* Effect.timeoutOption(Fiber.await(fiber), connection.shared.closeTimeout)
+  const exit = fiber.pollUnsafe()
+  return exit !== undefined && Exit.isFailure(exit) ? exit : undefined
 })

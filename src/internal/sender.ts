@@ -11,7 +11,11 @@ import type { Signal } from "./signal.ts"
 /** What sending needs of its connection. */
 interface Host<Out> {
   readonly id: number
-  readonly shared: { readonly encode: (message: Out) => Effect.Effect<Uint8Array, CodecError> }
+  readonly shared: {
+    readonly encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
+    /** Whether messages are payloads already. */
+    readonly identityOut: boolean
+  }
   readonly outbound: OutboundQueue
   readonly gone: Signal
   readonly closedError: () => ConnectionClosed
@@ -71,11 +75,18 @@ export class Sender<Out> {
     }
   }
 
+  private payload(message: Out): Uint8Array {
+    this.encoded++
+    // Only with the codec whose messages are payloads.
+    return message as unknown as Uint8Array
+  }
+
   private outboundError(index: number, issue: CodecError | PayloadError): MessageError {
     return new MessageError({ connection: this.host.id, direction: "outbound", index, issue, excerpt: "" })
   }
 
   private sendNow(message: Out): Effect.Effect<void, SendError> {
+    if (this.host.shared.identityOut) return this.sendPayload(this.payload(message), false)
     const payload = this.encode(message)
     const exit = settled(payload)
     return exit !== undefined && Exit.isSuccess(exit)
@@ -96,23 +107,30 @@ export class Sender<Out> {
     from: number,
     admitted: boolean
   ): Effect.Effect<void, SendError> {
+    const { outbound, shared } = this.host
     for (let i = from; i < messages.length; i++) {
       // Within the bounds, see the loop.
-      const encoding = this.encode(messages[i] as Out)
-      const payload = settled(encoding)
-      if (payload === undefined) {
-        return Effect.flatMap(encoding, (bytes) =>
-          Effect.flatMap(this.sendPayload(bytes, admitted || i > from), () =>
-            this.sendFrom(messages, i + 1, true)
+      const message = messages[i] as Out
+      let payload: Uint8Array
+      if (shared.identityOut) {
+        payload = this.payload(message)
+      } else {
+        const encoding = this.encode(message)
+        const exit = settled(encoding)
+        if (exit === undefined) {
+          return Effect.flatMap(encoding, (bytes) =>
+            Effect.flatMap(this.sendPayload(bytes, admitted || i > from), () =>
+              this.sendFrom(messages, i + 1, true)
+            )
           )
-        )
+        }
+        if (Exit.isFailure(exit)) return Exit.failCause(exit.cause)
+        payload = exit.value
       }
-      if (Exit.isFailure(payload)) return Exit.failCause(payload.cause)
-      const offer = this.host.outbound.offer(payload.value, admitted || i > from)
+      const offer = outbound.offer(payload, admitted || i > from)
       if (offer === "full") {
-        const { value } = payload
-        return Effect.flatMap(this.host.outbound.awaitRoom(), () =>
-          Effect.flatMap(this.sendPayload(value, true), () => this.sendFrom(messages, i + 1, true))
+        return Effect.flatMap(outbound.awaitRoom(), () =>
+          Effect.flatMap(this.sendPayload(payload, true), () => this.sendFrom(messages, i + 1, true))
         )
       }
       if (offer !== "queued") return this.outcome(offer)

@@ -1,14 +1,22 @@
 /** The options that servers and clients share, as schemas. */
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Codec from "../Codec.ts"
+import type { IdleHandler } from "../Connection.ts"
 import type { Framing } from "../Framing.ts"
+import type { Beats } from "../Heartbeat.ts"
 import { InvalidConfig, type MessageError, type OptionProblem } from "../SluiceError.ts"
 import type { ConnectionShared } from "./connection.ts"
-import { durationOption, integerOption, withDefault } from "./options.ts"
+import { DeadlineScheduler } from "./deadlineScheduler.ts"
+import { type DeadlineTimes, heartbeatSettings } from "./deadlineSettings.ts"
+import { planHeartbeat } from "./heartbeat.ts"
+import { decodeOptions, durationOption, integerOption, withDefault } from "./options.ts"
 
 const mebibyte = 1024 * 1024
 
@@ -26,6 +34,17 @@ export const connectionFields = {
   inbound: withDefault(QueueSettings, defaultQueue),
   outbound: withDefault(QueueSettings, defaultQueue),
   closeTimeout: withDefault(durationOption("1 millis", "1 hour"), Duration.seconds(5)),
+  heartbeat: heartbeatSettings,
+  onIdle: withDefault(
+    Schema.Unknown.check(
+      Schema.makeFilter((policy) =>
+        policy === "close" || typeof policy === "function"
+          ? undefined
+          : "must be close, or a function from the connection to an effect"
+      )
+    ),
+    "close"
+  ),
   onMessageError: withDefault(
     Schema.Unknown.check(
       Schema.makeFilter((policy) =>
@@ -45,17 +64,18 @@ type ConnectionSettings = typeof ConnectionSettings.Type
 /** What to do with a frame that is no message of the protocol. */
 export type OnMessageError<Out> = "close" | "skip" | ((error: MessageError) => Out)
 
-/** Refuses a protocol that cannot work. */
-export const checkProtocol = (protocol: {
-  readonly problems: ReadonlyArray<OptionProblem>
-}): Effect.Effect<void, InvalidConfig> =>
-  protocol.problems.length === 0
-    ? Effect.void
-    : Effect.fail(
-        new InvalidConfig({
-          problems: protocol.problems.map(({ message, path }) => ({ path: `protocol.${path}`, message }))
-        })
-      )
+/** Options on top of a protocol. All that is wrong with either is told at once. */
+export const decodeSettings = <S extends Schema.ConstraintDecoder<unknown>>(
+  schema: S,
+  options: unknown,
+  protocol: { readonly problems: ReadonlyArray<OptionProblem> }
+): Effect.Effect<S["Type"], InvalidConfig> =>
+  Effect.flatMap(Effect.result(decodeOptions(schema, options)), (decoded) => {
+    const problems = protocol.problems.map(({ message, path }) => ({ path: `protocol.${path}`, message }))
+    if (Result.isFailure(decoded)) problems.push(...decoded.failure.problems)
+    else if (problems.length === 0) return Effect.succeed(decoded.success)
+    return Effect.fail(new InvalidConfig({ problems }))
+  })
 
 /**
  * What all connections of one server or client share. The codecs' services are taken from the context here, once, so
@@ -65,23 +85,42 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
   readonly framing: Framing
   readonly decoder: Codec.Codec<In, DecodeServices, Unused1>
   readonly encoder: Codec.Codec<Out, Unused2, EncodeServices>
-  readonly settings: ConnectionSettings
+  readonly settings: ConnectionSettings & { readonly deadlines: DeadlineTimes }
   readonly onMessageError: OnMessageError<Out> | undefined
-}): Effect.Effect<ConnectionShared<In, Out>, never, DecodeServices | EncodeServices> =>
-  Effect.contextWith((context: Context.Context<DecodeServices | EncodeServices>) =>
+  readonly onIdle: "close" | IdleHandler<Out> | undefined
+  /** The heartbeat messages that this end sends, and those of the other. */
+  readonly beats: { readonly ours?: Beats<Out, In> | undefined; readonly theirs?: Beats<In, Out> | undefined }
+}): Effect.Effect<ConnectionShared<In, Out>, never, DecodeServices | EncodeServices | Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<DecodeServices | EncodeServices | Scope.Scope>) =>
     Clock.clockWith((clock) => {
-      const { decoder, encoder, framing, onMessageError, settings } = options
-      return Effect.succeed({
+      const { beats, decoder, encoder, framing, onIdle, onMessageError, settings } = options
+      const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+      const random = Context.get(context, Random.Random)
+      const fork = Effect.runForkWith(context)
+      const scheduler = new DeadlineScheduler(clock, now, fork)
+      const nextDouble = () => random.nextDoubleUnsafe()
+      const shared: ConnectionShared<In, Out> = {
         framing,
         decode: (frame) => Effect.provideContext(decoder.decode(frame), context),
         encode: (message) => Effect.provideContext(encoder.encode(message), context),
         views: decoder.views,
         identity: Object.is(decoder, Codec.bytes),
+        identityOut: Object.is(encoder, Codec.bytes),
         inboundLimits: settings.inbound,
         outboundLimits: settings.outbound,
         onMessageError: onMessageError ?? "close",
         closeTimeout: settings.closeTimeout,
-        clock
-      })
+        closeMillis: Duration.toMillis(settings.closeTimeout),
+        clock,
+        now,
+        deadlines: { scheduler, times: settings.deadlines, random: nextDouble },
+        onIdle: onIdle ?? "close",
+        heartbeat: planHeartbeat(beats, settings.heartbeat, nextDouble),
+        fork
+      }
+      return Effect.as(
+        Effect.addFinalizer(() => Effect.sync(() => scheduler.dispose())),
+        shared
+      )
     })
   )

@@ -34,9 +34,15 @@ export const makeFraming = (options: MakeOptions): Framing => {
     encode: (payload, out) => {
       if (payload.length > maxLength) return new PayloadTooLong({ limit: maxLength, seen: payload.length })
       const start = out.length
-      const error = encode(payload, out, maxLength)
-      if (error !== undefined) out.truncate(start)
-      return error
+      let done = false
+      try {
+        const error = encode(payload, out, maxLength)
+        done = error === undefined
+        return error
+      } finally {
+        // Half a frame must not reach the peer, whether it was refused or threw.
+        if (!done) out.truncate(start)
+      }
     },
     withMaxLength
   }

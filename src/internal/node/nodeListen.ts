@@ -20,6 +20,8 @@ export interface ListenPlan {
   readonly boundAddress: (server: Net.Server) => Address
   /** What is left to do once the system listens. */
   readonly publish: Effect.Effect<void, TransportError>
+  /** Whether somebody who came is not a connection yet. */
+  readonly busy: () => boolean
   /** What else ends with the listener, just before it: half-done handshakes, a file. */
   readonly onClose: () => void
 }
@@ -38,6 +40,38 @@ const bind = (plan: ListenPlan): Effect.Effect<void, TransportError> =>
     server.once("listening", onListening)
     server.once("error", onError)
     server.listen(plan.options)
+  })
+
+/** Turns of the event loop without a peer after which nobody is left who had come before. */
+const quietTurns = 3
+
+/** The longest a sweep takes, in milliseconds. */
+const maximumSweep = 250
+
+/** Waits until the backlog is empty, as far as one can know: `net.Server` accepts meanwhile. */
+const sweep = ({ busy, server }: ListenPlan): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const latest = performance.now() + maximumSweep
+    // The turn at hand has asked for new peers already.
+    let quiet = -1
+    const onConnection = () => {
+      quiet = -1
+    }
+    const turn = () => {
+      if (busy()) quiet = -1
+      if (++quiet < quietTurns && performance.now() < latest) {
+        next = setImmediate(turn)
+      } else {
+        server.off("connection", onConnection)
+        resume(Effect.void)
+      }
+    }
+    server.on("connection", onConnection)
+    let next = setImmediate(turn)
+    return Effect.sync(() => {
+      server.off("connection", onConnection)
+      clearImmediate(next)
+    })
   })
 
 /** Listens until the scope ends or `close` runs, whichever comes first. Connections are nobody's business here. */
@@ -64,7 +98,7 @@ export const listenOn = (plan: ListenPlan): Effect.Effect<Listening, TransportEr
         Effect.map((): Listening => {
           const address = plan.boundAddress(server)
           server.on("error", (error) => acceptor.onError({ address, detail: errorDetail(error) }))
-          return { address, close }
+          return { address, close, sweep: sweep(plan) }
         })
       ),
       () => close,

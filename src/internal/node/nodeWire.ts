@@ -47,6 +47,11 @@ function onClose(this: WiredSocket): void {
   this[wireKey].handleClose()
 }
 
+/** What Node's own timeouts look at to see a slow write get on; see `Socket._onTimeout`. */
+type HandledSocket = Net.Socket & {
+  readonly _handle?: { readonly writeQueueSize?: number } | null
+}
+
 /**
  * The socket must be connected, half-open and silent: no 'data' listener, and paused where it reads by itself.
  */
@@ -62,6 +67,7 @@ export class NodeWire implements Wire {
   private released = false
   private ended = false
   private closed = false
+  private lastWrite = 0
 
   constructor(
     socket: Net.Socket,
@@ -84,7 +90,12 @@ export class NodeWire implements Wire {
   }
 
   get unsent(): number {
-    return this.socket.writableLength
+    const length = this.socket.writableLength
+    // Node counts a write as one until all of it has left. While one is alone underway, its handle knows more.
+    if (length === 0 || length !== this.lastWrite) return length
+    // Not in the types; where Node should lose it, a write simply counts as one again.
+    const queued = (this.socket as HandledSocket)._handle?.writeQueueSize
+    return queued !== undefined && queued > 0 && queued < length ? queued : length
   }
 
   attach(receiver: WireReceiver): void {
@@ -112,6 +123,7 @@ export class NodeWire implements Wire {
     if (!socket.writable) {
       return false
     }
+    this.lastWrite = bytes.length
     if (written === undefined) {
       return socket.write(bytes)
     }

@@ -5,7 +5,7 @@ import * as Net from "node:net"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { type Address, type Connector, formatAddress, type Listener } from "../../Transport.ts"
+import { type Acceptor, type Address, type Connector, formatAddress, type Listener } from "../../Transport.ts"
 import { tcpAddress, unknownAddress } from "./nodeAddress.ts"
 import { connectWith, openPlain } from "./nodeConnect.ts"
 import { listenOn } from "./nodeListen.ts"
@@ -32,9 +32,9 @@ export const serverOptions = (settings: TcpSettings) => ({
   keepAliveInitialDelay: Duration.toMillis(settings.keepAliveInitialDelay)
 })
 
-/** The options of its listening socket. */
-export const listenOptions = (settings: TcpSettings): Net.ListenOptions => ({
-  port: settings.port,
+/** The options of its listening socket. A port that the system chose is the server's until it stops. */
+export const listenOptions = (settings: TcpSettings, { again }: Acceptor): Net.ListenOptions => ({
+  port: settings.port === 0 && again?._tag === "Tcp" ? again.port : settings.port,
   ...(settings.host === undefined ? {} : { host: settings.host }),
   backlog: settings.backlog,
   ipv6Only: settings.ipv6Only,
@@ -74,11 +74,12 @@ export const tcpListener = (settings: TcpSettings): Context.Service.Shape<typeof
     )
     return listenOn({
       server,
-      options: listenOptions(settings),
+      options: listenOptions(settings, acceptor),
       target: tcpTarget(settings),
       acceptor,
       boundAddress: boundTcpAddress,
       publish: Effect.void,
+      busy: () => false,
       onClose: () => {}
     })
   }

@@ -73,11 +73,12 @@ export const tlsListener = (settings: TcpTlsSettings): Context.Service.Shape<typ
       const handshakes = new Handshakes(Duration.toMillis(settings.tls.handshakeTimeout), acceptor)
       return yield* listenOn({
         server: createServer(settings, options, acceptor, handshakes),
-        options: listenOptions(settings),
+        options: listenOptions(settings, acceptor),
         target,
         acceptor,
         boundAddress: boundTcpAddress,
         publish: Effect.void,
+        busy: () => handshakes.size > 0,
         onClose: () => handshakes.abandon()
       })
     })

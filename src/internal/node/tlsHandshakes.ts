@@ -26,6 +26,11 @@ export class Handshakes {
     this.acceptor = acceptor
   }
 
+  /** How many are underway. */
+  get size(): number {
+    return this.pending.size
+  }
+
   begin(raw: Net.Socket): void {
     const handshake: Handshake = {
       address: tcpAddress(raw.remoteAddress, raw.remotePort),

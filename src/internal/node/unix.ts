@@ -43,6 +43,7 @@ export const unixListener = (settings: UnixSettings): Context.Service.Shape<type
           ),
           Effect.uninterruptible
         ),
+        busy: () => false,
         onClose: () => {
           const detail = published === undefined ? undefined : removePath(settings.path, published)
           if (detail !== undefined) {

@@ -1,0 +1,36 @@
+import type * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type { IdleHandler } from "../Connection.ts"
+import type { Framing } from "../Framing.ts"
+import type { CodecError, MessageError } from "../SluiceError.ts"
+import type { ConnectionImpl } from "./connection.ts"
+import type { DeadlinesShared } from "./deadlineWatch.ts"
+import type { HeartbeatPlan } from "./heartbeat.ts"
+
+/** What all connections of a server or client share. */
+export interface ConnectionShared<In, Out> {
+  readonly framing: Framing
+  readonly decode: (frame: Uint8Array) => Effect.Effect<In, CodecError>
+  readonly encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
+  /** Whether messages may be views into their frames, and whether they are the frames. */
+  readonly views: boolean
+  readonly identity: boolean
+  /** Whether messages are their payloads when sent. */
+  readonly identityOut: boolean
+  readonly inboundLimits: { readonly maxMessages: number; readonly maxBytes: number }
+  readonly outboundLimits: { readonly maxMessages: number; readonly maxBytes: number }
+  readonly onMessageError: "close" | "skip" | ((error: MessageError) => Out)
+  readonly closeTimeout: Duration.Duration
+  readonly closeMillis: number
+  readonly clock: Clock.Clock
+  /** Milliseconds of the clock's monotonic time. */
+  readonly now: () => number
+  readonly deadlines: DeadlinesShared
+  readonly onIdle: "close" | IdleHandler<Out>
+  readonly heartbeat: HeartbeatPlan<In, Out> | undefined
+  /** Runs an effect that belongs to no fiber. */
+  readonly fork: (effect: Effect.Effect<void>) => void
+  /** Drains one connection, with the goodbye that the server says. */
+  retire?: (connection: ConnectionImpl<In, Out>) => void
+}

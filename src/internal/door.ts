@@ -1,0 +1,58 @@
+/** The door of a server: open or shut, any number of times, always at the same address. */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { TransportError } from "../SluiceError.ts"
+import type { Acceptor, Address, Listener, Listening } from "../Transport.ts"
+
+interface Open {
+  readonly listening: Listening
+  readonly scope: Scope.Closeable
+}
+
+export class Door {
+  /** Where it was open last. */
+  address: Address | undefined
+  private current: Open | undefined
+  private readonly listener: Context.Service.Shape<typeof Listener>
+  private readonly acceptor: Acceptor
+
+  constructor(listener: Context.Service.Shape<typeof Listener>, acceptor: Acceptor) {
+    this.listener = listener
+    this.acceptor = acceptor
+  }
+
+  /** Listens until `shut`, and returns where. The scope at hand has no part in it. */
+  open(): Effect.Effect<Address, TransportError> {
+    return Effect.suspend(() => {
+      // Of its own, so that no number of suspensions leaves anything behind.
+      const scope = Scope.makeUnsafe()
+      return Effect.uninterruptibleMask((restore) =>
+        restore(Scope.provide(this.listener.listen({ ...this.acceptor, again: this.address }), scope)).pipe(
+          Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))),
+          Effect.map((listening) => {
+            this.current = { listening, scope }
+            this.address = listening.address
+            return listening.address
+          })
+        )
+      )
+    })
+  }
+
+  /** Takes in who stands before it, and listens no more. Connections live on. */
+  shut(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { current } = this
+      if (current === undefined) return Effect.void
+      return Effect.andThen(
+        current.listening.sweep ?? Effect.void,
+        Effect.suspend(() => {
+          if (this.current === current) this.current = undefined
+          return Effect.andThen(current.listening.close, Scope.close(current.scope, Exit.void))
+        })
+      )
+    })
+  }
+}
