@@ -41,7 +41,7 @@ const program = Effect.gen(function* () {
   process.stdin.destroy()
 })
 
-const port = Number(process.argv[3] ?? process.env["JSON_PORT"] ?? 7001)
+const port = Number(process.argv[3] ?? process.env.JSON_PORT ?? 7001)
 
 program.pipe(
   Effect.scoped,

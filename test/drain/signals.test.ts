@@ -8,7 +8,7 @@ import { afterEach, assert, describe, it } from "vitest"
 const fixture = fileURLToPath(new URL("fixtures/server.ts", import.meta.url))
 
 /** Rounds of the test with a random moment. */
-const rounds = Number(process.env["DRAIN_ROUNDS"] ?? 5)
+const rounds = Number(process.env.DRAIN_ROUNDS ?? 5)
 
 interface Report {
   readonly lastRead: Readonly<Record<string, number>>
@@ -177,6 +177,10 @@ describe("a server under runMain", () => {
       const some = times(100, () => new Client(port))
       await Promise.all(some.map(({ connected }) => connected))
       clients.push(...some)
+    }
+    // Connected is what a client calls itself; the server may not have accepted it before it has answered.
+    while (clients.some(({ answered }) => answered === 0)) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
     }
     child.kill("SIGTERM")
     const { code, report } = await over
