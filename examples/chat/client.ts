@@ -19,6 +19,8 @@ const toLine = (message: ServerMessage): string => {
       return `* ${message.name} left`
     case "Said":
       return `${message.name}: ${message.text}`
+    case "Ping":
+      return ""
     case "Closing":
       return "* the chat closes"
   }

@@ -28,6 +28,7 @@ const handler = Handler.route(ChatJson, {
       onNone: () => refuse(program, "join first"),
       onSome: (name) => Effect.flatMap(Room, (room) => room.say(name, text))
     }),
+  Pong: () => Effect.void,
   Who: (_message, program) =>
     Effect.flatMap(Room, (room) =>
       Effect.flatMap(room.members, (names) => program.send({ _tag: "Members", names }))

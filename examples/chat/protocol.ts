@@ -5,7 +5,8 @@ import { Codec, Framing, Protocol } from "effect-sluice"
 export const ClientMessage = Schema.Union([
   Schema.TaggedStruct("Join", { name: Schema.String }),
   Schema.TaggedStruct("Say", { text: Schema.String }),
-  Schema.TaggedStruct("Who", {})
+  Schema.TaggedStruct("Who", {}),
+  Schema.TaggedStruct("Pong", {})
 ])
 
 export const ServerMessage = Schema.Union([
@@ -15,14 +16,21 @@ export const ServerMessage = Schema.Union([
   Schema.TaggedStruct("Joined", { name: Schema.String }),
   Schema.TaggedStruct("Left", { name: Schema.String }),
   Schema.TaggedStruct("Said", { name: Schema.String, text: Schema.String }),
-  Schema.TaggedStruct("Closing", {})
+  Schema.TaggedStruct("Closing", {}),
+  Schema.TaggedStruct("Ping", {})
 ])
 
 export type ClientMessage = typeof ClientMessage.Type
 export type ServerMessage = typeof ServerMessage.Type
 
-export const ChatJson = Protocol.make("ChatJson", {
+const Messages = Protocol.make("ChatJson", {
   framing: Framing.lines({ maxLength: 4096 }),
   fromClient: Codec.json(ClientMessage),
   fromServer: Codec.json(ServerMessage)
+})
+
+/** The server asks a silent program whether it is still there; neither end's handler sees the question or the answer. */
+export const ChatJson = Protocol.heartbeat(Messages, {
+  fromServer: { ping: { make: () => ({ _tag: "Ping" }), is: (message) => message._tag === "Ping" } },
+  fromClient: { pong: { make: () => ({ _tag: "Pong" }), is: (message) => message._tag === "Pong" } }
 })
