@@ -29,8 +29,11 @@ const Messages = Protocol.make("ChatJson", {
   fromServer: Codec.json(ServerMessage)
 })
 
+const ping: ServerMessage = { _tag: "Ping" }
+const pong: ClientMessage = { _tag: "Pong" }
+
 /** The server asks a silent program whether it is still there; neither end's handler sees the question or the answer. */
 export const ChatJson = Protocol.heartbeat(Messages, {
-  fromServer: { ping: { make: () => ({ _tag: "Ping" }), is: (message) => message._tag === "Ping" } },
-  fromClient: { pong: { make: () => ({ _tag: "Pong" }), is: (message) => message._tag === "Pong" } }
+  fromServer: { ping: { make: () => ping, is: ({ _tag }) => _tag === "Ping" } },
+  fromClient: { pong: { make: () => pong, is: ({ _tag }) => _tag === "Pong" } }
 })
