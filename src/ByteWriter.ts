@@ -67,6 +67,11 @@ export class ByteWriter {
     this.setUint(at, value, width, order)
   }
 
+  /** Overwrites what was written or reserved from `offset` on with a copy of `bytes`, which must fit. */
+  setBytes(offset: number, bytes: Uint8Array): void {
+    this.buffer.set(bytes, offset)
+  }
+
   /** Overwrites `width` bytes at `offset`, which must have been written, with an unsigned integer. */
   setUint(offset: number, value: number, width: number, order: ByteOrder): void {
     const buffer = this.buffer
@@ -114,8 +119,8 @@ export class ByteWriter {
   private grow(needed: number): void {
     const { buffer, used } = this
     // A batch is often as long as the one before it, so that most are written without growing at all.
-    const size = buffer.length === 0 ? Math.min(this.lastTaken, largestGuess) : buffer.length * 2
-    const next = allocate(Math.max(needed, size, smallest))
+    const size = Math.max(needed, smallest, buffer.length === 0 ? this.lastTaken : buffer.length * 2)
+    const next = size > spareFrom && size <= spareLength ? takeSpare() : allocate(size)
     if (used > 0) next.set(buffer.subarray(0, used))
     this.buffer = next
   }
@@ -123,4 +128,27 @@ export class ByteWriter {
 
 const empty = new Uint8Array(0)
 const smallest = 128
-const largestGuess = 64 * 1024
+
+// One large buffer for all writers of the process: under load a batch is written before the next one begins, and the
+// garbage of two buffers for every chunk that passes is what a busy server's memory is made of.
+
+const spareLength = 128 * 1024
+const spareFrom = 16 * 1024
+let spare: Uint8Array | undefined
+
+const takeSpare = (): Uint8Array => {
+  const taken = spare ?? allocate(spareLength)
+  spare = undefined
+  return taken
+}
+
+/**
+ * Gives back what {@link ByteWriter.take} handed out and nobody reads any more, for the next batch of any writer.
+ *
+ * @category memory
+ * @since 0.1.0
+ */
+export const recycle = (bytes: Uint8Array): void => {
+  if (spare !== undefined || bytes.buffer.byteLength !== spareLength) return
+  spare = bytes.byteOffset === 0 ? new Uint8Array(bytes.buffer) : undefined
+}

@@ -1,7 +1,7 @@
 /** The bounded queue between senders and the wire: a control lane and a data lane of encoded frames. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { ByteWriter } from "../ByteWriter.ts"
+import { ByteWriter, recycle } from "../ByteWriter.ts"
 import type { Framing } from "../Framing.ts"
 import type { PayloadError } from "../SluiceError.ts"
 import type { Wire } from "../Transport.ts"
@@ -251,6 +251,9 @@ export class OutboundQueue {
       this.blocked = true
       this.undrained = bytes.length
       this.host.outboundBlocked()
+    } else if (this.wire.unsent === 0) {
+      // The kernel took it all within the call.
+      recycle(bytes)
     }
   }
 

@@ -201,8 +201,9 @@ class LengthFieldEncoder {
       return new PayloadTooLong({ limit: Math.min(maxLength, this.widest), seen: body })
     }
     if (offset === 0 && strip === header) {
-      out.writeUint(body - adjustment, width, byteOrder)
-      out.writeBytes(payload)
+      const at = out.reserve(width + payload.length)
+      out.setUint(at, body - adjustment, width, byteOrder)
+      out.setBytes(at + width, payload)
     } else {
       const start = out.length
       out.writeZeros(strip)
