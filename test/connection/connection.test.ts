@@ -9,9 +9,9 @@ import * as Framing from "../../src/Framing.ts"
 import * as Handler from "../../src/Handler.ts"
 import * as Protocol from "../../src/Protocol.ts"
 import * as Server from "../../src/Server.ts"
-import { Connector, type WireReceiver } from "../../src/Transport.ts"
 import * as TransportMemory from "../../src/TransportMemory.ts"
 import { eventually, take } from "../support/pair.ts"
+import { rawClient } from "../support/raw.ts"
 
 const Text = Protocol.make("Text", {
   framing: Framing.lines(),
@@ -23,33 +23,6 @@ const Numbers = Protocol.make("Numbers", {
   framing: Framing.lines(),
   fromClient: Codec.json(Schema.Struct({ n: Schema.Int })),
   fromServer: Codec.json(Schema.Struct({ n: Schema.Int }))
-})
-
-/** A wire to the server that speaks bytes, and remembers what it hears. */
-const rawClient = Effect.gen(function* () {
-  const { connect } = yield* Connector
-  // Gone before the server stops, which would otherwise wait for this side's end, and the clock of these tests stands.
-  const wire = yield* Effect.acquireRelease(connect, (wire) => Effect.sync(() => wire.destroy()))
-  const heard: Array<Uint8Array> = []
-  const state = { ended: false, closed: false, error: undefined as string | undefined }
-  const receiver: WireReceiver = {
-    onData: (chunk) => heard.push(chunk),
-    onEnd: () => {
-      state.ended = true
-    },
-    onDrain: () => {},
-    onClose: (error) => {
-      state.closed = true
-      state.error = error
-    }
-  }
-  wire.attach(receiver)
-  return {
-    wire,
-    state,
-    write: (text: string | Uint8Array) => wire.write(typeof text === "string" ? Buffer.from(text) : text),
-    text: () => Buffer.concat(heard).toString()
-  }
 })
 
 const provideMemory = Effect.provide(TransportMemory.layer())
