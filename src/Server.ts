@@ -21,6 +21,7 @@ import { serverDeadlines } from "./internal/deadlineSettings.ts"
 import { durationOption, integerOption, withDefault } from "./internal/options.ts"
 import { ServerLife } from "./internal/serverLife.ts"
 import { connectionFields, decodeSettings, makeShared } from "./internal/settings.ts"
+import type { Policy } from "./Outbound.ts"
 import type { Protocol } from "./Protocol.ts"
 import type { InvalidConfig, MessageError, TransportError } from "./SluiceError.ts"
 import { type Address, Listener } from "./Transport.ts"
@@ -39,6 +40,17 @@ export interface QueueOptions {
 }
 
 /**
+ * The bounds of what waits for a peer, and what becomes of a message beyond them.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface OutboundOptions<in Message> extends QueueOptions {
+  /** For a message that finds the queue full, see `Outbound`. Default `Outbound.suspend`. */
+  readonly policy?: Policy<Message> | undefined
+}
+
+/**
  * How a connection lives: what servers and clients have in common.
  *
  * @category options
@@ -50,8 +62,8 @@ export interface ConnectionOptions<Out> {
    * socket held (at most 64 KiB) may stand above the mark.
    */
   readonly inbound?: QueueOptions | undefined
-  /** Messages that wait for the wire. When full, `send` suspends. */
-  readonly outbound?: QueueOptions | undefined
+  /** Messages that wait for the wire. When full, `send` suspends, or does what `policy` says. */
+  readonly outbound?: OutboundOptions<Out> | undefined
   /**
    * How long each step on the way out may take, 1 millisecond to 1 hour: a handler that goes on after its connection
    * broke, and the flush of what was sent with the wait for the peer's end. Then the connection is cut. Default 5 seconds.
@@ -210,6 +222,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
     decoder: protocol.fromClient,
     encoder: protocol.fromServer,
     settings,
+    policy: options.outbound?.policy,
     onMessageError: options.onMessageError,
     onIdle: options.onIdle,
     beats: { ours: protocol.heartbeat?.fromServer, theirs: protocol.heartbeat?.fromClient }

@@ -3,6 +3,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { IdleHandler } from "../Connection.ts"
 import type { Framing } from "../Framing.ts"
+import type { Policy, PolicyName } from "../Outbound.ts"
 import type { CodecError, MessageError } from "../SluiceError.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { DeadlinesShared } from "./deadlineWatch.ts"
@@ -20,6 +21,8 @@ export interface ConnectionShared<In, Out> {
   readonly identityOut: boolean
   readonly inboundLimits: { readonly maxMessages: number; readonly maxBytes: number }
   readonly outboundLimits: { readonly maxMessages: number; readonly maxBytes: number }
+  /** What becomes of a message that finds the queue full. */
+  readonly outboundPolicy: Policy<Out>
   readonly onMessageError: "close" | "skip" | ((error: MessageError) => Out)
   readonly closeTimeout: Duration.Duration
   readonly closeMillis: number
@@ -33,4 +36,11 @@ export interface ConnectionShared<In, Out> {
   readonly fork: (effect: Effect.Effect<void>) => void
   /** Drains one connection, with the goodbye that the server says. */
   retire?: (connection: ConnectionImpl<In, Out>) => void
+  /** Tells of messages that a connection's peer will not get. */
+  tellDropped?: (
+    connection: ConnectionImpl<In, Out>,
+    policy: PolicyName,
+    messages: number,
+    bytes: number
+  ) => void
 }
