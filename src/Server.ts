@@ -40,6 +40,46 @@ export interface QueueOptions {
 }
 
 /**
+ * How much a peer may send in a second: messages, bytes, or both. What it does not use is saved up for `burst`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface RateOptions {
+  /** Frames a second, those that are pings or no messages included, 1 to 1 000 000 000. Default: any number. */
+  readonly messages?: number | undefined
+  /** Bytes a second, as they come from the transport, 1 to 1 000 000 000 000. Default: any number. */
+  readonly bytes?: number | undefined
+  /**
+   * So long a silence is saved up for what comes at once after it, 1 millisecond to 1 hour; at least one message and
+   * one byte. Default 1 second.
+   */
+  readonly burst?: Duration.Input | undefined
+  /**
+   * What to do with a peer that sends more. `pause` stops reading until its share has caught up; what one read held
+   * (at most 64 KiB) is handled at once and paid for afterwards; the peer's end is seen afterwards too. `close` handles exactly what was allowed, then the
+   * connection breaks with `RateExceeded`. Default `pause`.
+   */
+  readonly exceeded?: "pause" | "close" | undefined
+}
+
+/**
+ * The bounds of what waits for the handler, and how fast a peer may fill them.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface InboundOptions extends QueueOptions {
+  /** How much a peer may send. Default: as much as is taken. */
+  readonly rate?: RateOptions | undefined
+  /**
+   * Messages of one peer that are handled before others have their turn, 1 to 1 000 000. Those that came in the same
+   * read wait for a later turn of the scheduler, and nothing is read from that peer meanwhile. Default 1024.
+   */
+  readonly perTurn?: number | undefined
+}
+
+/**
  * The bounds of what waits for a peer, and what becomes of a message beyond them.
  *
  * @category options
@@ -61,7 +101,7 @@ export interface ConnectionOptions<Out> {
    * Messages that wait for the handler. When full, reading stops until the handler takes some. What one read of the
    * socket held (at most 64 KiB) may stand above the mark.
    */
-  readonly inbound?: QueueOptions | undefined
+  readonly inbound?: InboundOptions | undefined
   /** Messages that wait for the wire. When full, `send` suspends, or does what `policy` says. */
   readonly outbound?: OutboundOptions<Out> | undefined
   /**

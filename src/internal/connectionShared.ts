@@ -8,6 +8,7 @@ import type { CodecError, MessageError } from "../SluiceError.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { DeadlinesShared } from "./deadlineWatch.ts"
 import type { HeartbeatPlan } from "./heartbeat.ts"
+import type { RatePlan } from "./rateGate.ts"
 
 /** What all connections of a server or client share. */
 export interface ConnectionShared<In, Out> {
@@ -20,6 +21,9 @@ export interface ConnectionShared<In, Out> {
   /** Whether messages are their payloads when sent. */
   readonly identityOut: boolean
   readonly inboundLimits: { readonly maxMessages: number; readonly maxBytes: number }
+  /** How many frames of a peer are handled in one turn. */
+  readonly perTurn: number
+  readonly rate: RatePlan | undefined
   readonly outboundLimits: { readonly maxMessages: number; readonly maxBytes: number }
   /** What becomes of a message that finds the queue full. */
   readonly outboundPolicy: Policy<Out>

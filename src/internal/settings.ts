@@ -18,6 +18,7 @@ import { DeadlineScheduler } from "./deadlineScheduler.ts"
 import { type DeadlineTimes, heartbeatSettings } from "./deadlineSettings.ts"
 import { planHeartbeat } from "./heartbeat.ts"
 import { decodeOptions, durationOption, integerOption, withDefault } from "./options.ts"
+import { planRate } from "./rateGate.ts"
 
 const mebibyte = 1024 * 1024
 
@@ -26,7 +27,21 @@ const queueFields = {
   maxBytes: withDefault(integerOption(1, 1024 * mebibyte), mebibyte)
 }
 
-const QueueSettings = Schema.Struct(queueFields)
+const RateSettings = Schema.Struct({
+  messages: Schema.optional(integerOption(1, 1_000_000_000)),
+  bytes: Schema.optional(integerOption(1, 1_000_000_000_000)),
+  burst: withDefault(durationOption("1 millis", "1 hour"), Duration.seconds(1)),
+  exceeded: withDefault(
+    Schema.Literals(["pause", "close"]).annotate({ message: "must be pause or close" }),
+    "pause"
+  )
+})
+
+const InboundSettings = Schema.Struct({
+  ...queueFields,
+  perTurn: withDefault(integerOption(1, 1_000_000), 1024),
+  rate: Schema.optional(RateSettings)
+})
 
 const OutboundSettings = Schema.Struct({
   ...queueFields,
@@ -44,7 +59,7 @@ const messageErrorPolicy = "must be close, skip, or a function from the error to
 
 /** The fields of a server's and a client's options that say how a connection lives. */
 export const connectionFields = {
-  inbound: withDefault(QueueSettings, defaultQueue),
+  inbound: withDefault(InboundSettings, { ...defaultQueue, perTurn: 1024 }),
   outbound: withDefault(OutboundSettings, { ...defaultQueue, policy: Outbound.suspend }),
   closeTimeout: withDefault(durationOption("1 millis", "1 hour"), Duration.seconds(5)),
   heartbeat: heartbeatSettings,
@@ -121,6 +136,8 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
         identity: Object.is(decoder, Codec.bytes),
         identityOut: Object.is(encoder, Codec.bytes),
         inboundLimits: settings.inbound,
+        perTurn: settings.inbound.perTurn,
+        rate: settings.inbound.rate && planRate(settings.inbound.rate),
         outboundLimits: settings.outbound,
         outboundPolicy: policy ?? Outbound.suspend,
         onMessageError: onMessageError ?? "close",
