@@ -65,6 +65,7 @@ export const make: <FromClient, FromServer, ServerServices, ClientServices>(
     decoder: protocol.fromServer,
     encoder: protocol.fromClient,
     settings,
+    policy: options.outbound?.policy,
     onMessageError: options.onMessageError,
     onIdle: options.onIdle,
     beats: { ours: protocol.heartbeat?.fromClient, theirs: protocol.heartbeat?.fromServer }

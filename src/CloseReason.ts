@@ -21,6 +21,9 @@ import type * as Error from "./SluiceError.ts"
  * - `HandlerFailed`: our handler failed or died; the cause is kept
  * - `HeartbeatTimeout`: the peer gave no sign of life, see `Heartbeat`
  * - `DeadlineExceeded`: the peer took too long for what it owed, or the connection lived long enough; see `Deadlines`
+ * - `RateExceeded`: the peer sent more messages or bytes than `inbound.rate` allows, and the policy is to close
+ * - `SlowConsumer`: the peer did not take its messages in time, and the policy is to disconnect; so many messages and
+ *   bytes waited for it, see `Outbound`
  * - `ServerStopped`: the server was stopped while the connection was open
  *
  * @category models
@@ -35,6 +38,8 @@ export type CloseReason = Data.TaggedEnum<{
   HandlerFailed: { readonly cause: Cause.Cause<unknown> }
   HeartbeatTimeout: {}
   DeadlineExceeded: { readonly deadline: Deadline }
+  RateExceeded: { readonly limit: "messages" | "bytes" }
+  SlowConsumer: { readonly messages: number; readonly bytes: number }
   ServerStopped: {}
 }>
 

@@ -11,6 +11,7 @@ import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import type { CloseReason } from "./CloseReason.ts"
 import type { Deadline, Idle, Limit } from "./Deadlines.ts"
+import type { Policy, Sent } from "./Outbound.ts"
 import type { ConnectionClosed, MessageError } from "./SluiceError.ts"
 import type { Address, TlsDetails } from "./Transport.ts"
 
@@ -51,17 +52,27 @@ export interface Connection<out In, in Out> {
   /** Sends all that it gets, batch by batch, with the backpressure of `sendAll`. */
   readonly sink: Sink.Sink<void, Out, never, SendError>
 
-  /** Queues one message and suspends while the outbound queue is full. Messages leave in the order of their `send`. */
+  /**
+   * Queues one message and suspends while the outbound queue is full, or does what the option `outbound.policy` says.
+   * Messages leave in the order of their `send`.
+   */
   readonly send: (message: Out) => Effect.Effect<void, SendError>
   /** Queues several messages at the cost of one; suspends while the queue is full. A failure leaves those before it sent. */
   readonly sendAll: (messages: ReadonlyArray<Out>) => Effect.Effect<void, SendError>
-  /** Queues one message if there is room, and says whether there was. Never waits. */
+  /**
+   * Queues one message if there is room, or if its policy makes some, and says whether it is in the queue. Never waits.
+   */
   readonly trySend: (message: Out) => Effect.Effect<boolean, SendError>
   /**
    * Sends one message and returns once the kernel has it, and all before it. That the peer's program has read it
    * only a reply can tell.
    */
   readonly sendAwait: (message: Out) => Effect.Effect<void, SendError>
+  /** Sends one message under a policy of its own, and says whether it was queued or dropped. */
+  readonly sendWith: <Message extends Out>(
+    message: Message,
+    policy: Policy<NoInfer<Message>>
+  ) => Effect.Effect<Sent, SendError>
 
   /**
    * Ends our side: everything sent so far is flushed, then the peer sees the end of our messages. Reading goes on;
@@ -114,6 +125,8 @@ export interface ConnectionStats {
   readonly messagesOut: number
   /** Messages left out: undecodable ones under the policy `skip`, and frames longer than the maximum likewise. */
   readonly skipped: number
+  /** Messages to the peer that an outbound policy dropped or replaced, and broadcasts that found no room. */
+  readonly dropped: number
   /** Messages with an id that the protocol does not have. */
   readonly unknown: number
   readonly openedAt: number

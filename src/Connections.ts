@@ -32,6 +32,7 @@ import type * as Stream from "effect/Stream"
 import type { CloseReason } from "./CloseReason.ts"
 import type { Attributes, Connection, ConnectionStats } from "./Connection.ts"
 import type { ServerEvent } from "./Events.ts"
+import type { Policy } from "./Outbound.ts"
 import type { CodecError, MessageError, PayloadError } from "./SluiceError.ts"
 import type { Address } from "./Transport.ts"
 
@@ -90,16 +91,23 @@ export interface Connections<out In, in Out> {
   /** All of them, in ascending order of their ids. */
   readonly list: Effect.Effect<ReadonlyArray<ConnectionInfo>>
   readonly get: (id: number) => Effect.Effect<Option.Option<Connection<In, Out>>>
-  /** Queues a message for one connection. Never waits: a full queue is `full`. Fails where the message cannot be encoded. */
+  /**
+   * Queues a message for one connection, under the server's policy. Never waits: `full` says that it is not in the
+   * queue. Fails where the message cannot be encoded.
+   */
   readonly unicast: (id: number, message: Out) => Effect.Effect<Delivery, MessageError>
   /**
    * Queues a message for every connection, or for those that `to` chooses. The message is encoded and framed once,
-   * however many get it. Never waits: a connection whose queue is full is reported, and told as `Dropped`; a failure
-   * of one does not keep it from the others. Fails, with nothing sent, where the message cannot be encoded.
+   * however many get it. Each connection's queue takes it under `policy`, by default the server's, and none waits: where
+   * there is no room and the policy makes none, the connection is reported as `full`, and told as `Dropped`. A failure
+   * of one does not keep the message from the others. Fails, with nothing sent, where it cannot be encoded.
    */
-  readonly broadcast: (
-    message: Out,
-    options?: { readonly to?: (connection: Connection<In, Out>) => boolean }
+  readonly broadcast: <Message extends Out>(
+    message: Message,
+    options?: {
+      readonly to?: ((connection: Connection<In, Out>) => boolean) | undefined
+      readonly policy?: Policy<NoInfer<Message>> | undefined
+    }
   ) => Effect.Effect<BroadcastResult, CodecError | PayloadError>
   /**
    * Closes a connection in good order, for `reason` (default `LocalClosed`); says whether it was there. Returns at

@@ -35,6 +35,7 @@ import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import type { CloseReason } from "./CloseReason.ts"
+import type { PolicyName } from "./Outbound.ts"
 import type * as Error from "./SluiceError.ts"
 import type { Address } from "./Transport.ts"
 
@@ -66,8 +67,11 @@ export interface DrainReport {
  * - `FrameError`: the peer's bytes broke the framing, and its connection closes
  * - `MessageError`: a frame was not a message of the protocol, and the policy is to close
  * - `HandlerFailed`: a handler failed or died, and its connection closes
- * - `Dropped`: messages that were to go to the peer did not: a broadcast that found the queue full, or output that
- *   the peer had not taken when the connection was cut. `bytes` counts what is known of their frames
+ * - `Dropped`: messages that were to go to the peer did not: `policy` dropped them (`Suspend` where a broadcast found
+ *   the queue full and could not wait), or they are what the peer had not taken when the connection was cut, and
+ *   `policy` is undefined. `bytes` counts what is known of their frames. The first drop of a connection is told at
+ *   once; those of the second that follows are told as one at its end, by policy, and so on; none is left untold
+ *   when `Closed` comes
  * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error
  * - `Draining`: the server began to stop, with so many connections
  * - `Stopped`: the server has stopped; the last event of all, with which the stream ends
@@ -102,6 +106,7 @@ export type ServerEvent = Data.TaggedEnum<{
   Dropped: {
     readonly connection: number
     readonly remoteAddress: Address
+    readonly policy: PolicyName | undefined
     readonly messages: number
     readonly bytes: number
   }

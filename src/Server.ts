@@ -21,6 +21,7 @@ import { serverDeadlines } from "./internal/deadlineSettings.ts"
 import { durationOption, integerOption, withDefault } from "./internal/options.ts"
 import { ServerLife } from "./internal/serverLife.ts"
 import { connectionFields, decodeSettings, makeShared } from "./internal/settings.ts"
+import type { Policy } from "./Outbound.ts"
 import type { Protocol } from "./Protocol.ts"
 import type { InvalidConfig, MessageError, TransportError } from "./SluiceError.ts"
 import { type Address, Listener } from "./Transport.ts"
@@ -39,6 +40,57 @@ export interface QueueOptions {
 }
 
 /**
+ * How much a peer may send in a second: messages, bytes, or both. What it does not use is saved up for `burst`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface RateOptions {
+  /** Frames a second, those that are pings or no messages included, 1 to 1 000 000 000. Default: any number. */
+  readonly messages?: number | undefined
+  /** Bytes a second, as they come from the transport, 1 to 1 000 000 000 000. Default: any number. */
+  readonly bytes?: number | undefined
+  /**
+   * So long a silence is saved up for what comes at once after it, 1 millisecond to 1 hour; at least one message and
+   * one byte. Default 1 second.
+   */
+  readonly burst?: Duration.Input | undefined
+  /**
+   * What to do with a peer that sends more. `pause` stops reading until its share has caught up; what one read held
+   * (at most 64 KiB) is handled at once and paid for afterwards; the peer's end is seen afterwards too. `close` handles exactly what was allowed, then the
+   * connection breaks with `RateExceeded`. Default `pause`.
+   */
+  readonly exceeded?: "pause" | "close" | undefined
+}
+
+/**
+ * The bounds of what waits for the handler, and how fast a peer may fill them.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface InboundOptions extends QueueOptions {
+  /** How much a peer may send. Default: as much as is taken. */
+  readonly rate?: RateOptions | undefined
+  /**
+   * Messages of one peer that are handled before others have their turn, 1 to 1 000 000. Those that came in the same
+   * read wait for a later turn of the scheduler, and nothing is read from that peer meanwhile. Default 1024.
+   */
+  readonly perTurn?: number | undefined
+}
+
+/**
+ * The bounds of what waits for a peer, and what becomes of a message beyond them.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface OutboundOptions<in Message> extends QueueOptions {
+  /** For a message that finds the queue full, see `Outbound`. Default `Outbound.suspend`. */
+  readonly policy?: Policy<Message> | undefined
+}
+
+/**
  * How a connection lives: what servers and clients have in common.
  *
  * @category options
@@ -49,9 +101,9 @@ export interface ConnectionOptions<Out> {
    * Messages that wait for the handler. When full, reading stops until the handler takes some. What one read of the
    * socket held (at most 64 KiB) may stand above the mark.
    */
-  readonly inbound?: QueueOptions | undefined
-  /** Messages that wait for the wire. When full, `send` suspends. */
-  readonly outbound?: QueueOptions | undefined
+  readonly inbound?: InboundOptions | undefined
+  /** Messages that wait for the wire. When full, `send` suspends, or does what `policy` says. */
+  readonly outbound?: OutboundOptions<Out> | undefined
   /**
    * How long each step on the way out may take, 1 millisecond to 1 hour: a handler that goes on after its connection
    * broke, and the flush of what was sent with the wait for the peer's end. Then the connection is cut. Default 5 seconds.
@@ -210,6 +262,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
     decoder: protocol.fromClient,
     encoder: protocol.fromServer,
     settings,
+    policy: options.outbound?.policy,
     onMessageError: options.onMessageError,
     onIdle: options.onIdle,
     beats: { ours: protocol.heartbeat?.fromServer, theirs: protocol.heartbeat?.fromClient }

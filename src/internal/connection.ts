@@ -8,12 +8,14 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { CloseReason } from "../CloseReason.ts"
 import type { Connection, ConnectionStats, SendError } from "../Connection.ts"
+import type { PolicyName } from "../Outbound.ts"
 import { ConnectionClosed } from "../SluiceError.ts"
 import type { Address, TlsDetails, Wire, WireReceiver } from "../Transport.ts"
 import { AttributeMap } from "./attributes.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import { limitUnsafe } from "./deadlineSettings.ts"
 import { DeadlineWatch } from "./deadlineWatch.ts"
+import { Drops } from "./drops.ts"
 import { Heartbeat } from "./heartbeat.ts"
 import { InboundQueue } from "./inboundQueue.ts"
 import { OutboundQueue } from "./outboundQueue.ts"
@@ -50,6 +52,8 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
   readonly deadlines: DeadlineWatch<In, Out>
   readonly heartbeat: Heartbeat<In, Out> | undefined
 
+  /** What the peer did not get; there once something was dropped. */
+  drops: Drops | undefined
   /** When bytes were handed to the wire last, in milliseconds of the monotonic clock; -1 for never. */
   lastWrite = -1
   private reason: CloseReason | undefined
@@ -133,6 +137,19 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
   /** The wire takes no more. */
   outboundBlocked(): void {
     this.deadlines.blocked(this.lastWrite)
+  }
+
+  /** Messages were dropped, or refused to somebody who cannot wait. */
+  outboundDropped(policy: PolicyName, messages: number, bytes: number): void {
+    const { deadlines, now, tellDropped } = this.shared
+    this.drops ??= new Drops(deadlines.scheduler, now, (...counts) => tellDropped?.(this, ...counts))
+    this.drops.add(policy, messages, bytes)
+  }
+
+  /** The peer does not keep up, and the policy is to part. */
+  slowConsumer(): void {
+    const { bytes, messages } = this.outbound
+    this.closeWith(CloseReason.SlowConsumer({ messages, bytes }))
   }
 
   /** The reader reads again. */
@@ -286,6 +303,10 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
     return this.sender.sendAwait
   }
 
+  get sendWith(): Connection<In, Out>["sendWith"] {
+    return this.sender.sendWith
+  }
+
   get end(): Effect.Effect<void> {
     return Effect.sync(() => this.outbound.close())
   }
@@ -363,6 +384,7 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
       messagesIn: reader.messagesIn,
       messagesOut: outbound.messagesWritten,
       skipped: reader.skipped,
+      dropped: this.drops?.total ?? 0,
       unknown: reader.unknown,
       openedAt: this.openedAt,
       lastReadAt: this.calendar(reader.lastRead),

@@ -8,6 +8,7 @@ import { CloseReason } from "../CloseReason.ts"
 import type { Connection } from "../Connection.ts"
 import { ServerEvent } from "../Events.ts"
 import type { Handler } from "../Handler.ts"
+import type { PolicyName } from "../Outbound.ts"
 import { formatAddress, type Wire } from "../Transport.ts"
 import { ConnectionImpl, type ConnectionShared } from "./connection.ts"
 import type { Hub } from "./events.ts"
@@ -42,6 +43,8 @@ export class ConnectionSet<In, Out, E, R> {
     this.events = events
     this.goodbye = goodbye
     shared.retire = (connection) => this.drainOne(connection)
+    shared.tellDropped = (connection, policy, messages, bytes) =>
+      this.tellDropped(connection, policy, messages, bytes)
     this.fork = Effect.runForkWith(context)
   }
 
@@ -165,6 +168,7 @@ export class ConnectionSet<In, Out, E, R> {
 
   private remove(connection: ConnectionImpl<In, Out>, reason: CloseReason): void {
     this.live.delete(connection.id)
+    connection.drops?.tell()
     this.tellLost(connection)
     if (this.events.active) this.tellEnd(connection, reason)
     if (this.live.size > 0) return
@@ -178,14 +182,19 @@ export class ConnectionSet<In, Out, E, R> {
     const lost = connection.takeLost()
     if (lost === undefined) return
     if (this.counting) this.unclean.add(connection.id)
-    this.tellDropped(connection, lost.messages, lost.bytes)
+    this.tellDropped(connection, undefined, lost.messages, lost.bytes)
   }
 
   /** Messages that a connection's peer will not get. */
-  tellDropped(connection: ConnectionImpl<In, Out>, messages: number, bytes: number): void {
+  private tellDropped(
+    connection: ConnectionImpl<In, Out>,
+    policy: PolicyName | undefined,
+    messages: number,
+    bytes: number
+  ): void {
     if (!this.events.active) return
     const { id, remoteAddress } = connection
-    this.events.publish(ServerEvent.Dropped({ connection: id, remoteAddress, messages, bytes }))
+    this.events.publish(ServerEvent.Dropped({ connection: id, remoteAddress, policy, messages, bytes }))
   }
 
   private tellEnd({ id, openedAt, remoteAddress }: ConnectionImpl<In, Out>, reason: CloseReason): void {

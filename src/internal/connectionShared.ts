@@ -3,10 +3,12 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { IdleHandler } from "../Connection.ts"
 import type { Framing } from "../Framing.ts"
+import type { Policy, PolicyName } from "../Outbound.ts"
 import type { CodecError, MessageError } from "../SluiceError.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { DeadlinesShared } from "./deadlineWatch.ts"
 import type { HeartbeatPlan } from "./heartbeat.ts"
+import type { RatePlan } from "./rateGate.ts"
 
 /** What all connections of a server or client share. */
 export interface ConnectionShared<In, Out> {
@@ -19,7 +21,12 @@ export interface ConnectionShared<In, Out> {
   /** Whether messages are their payloads when sent. */
   readonly identityOut: boolean
   readonly inboundLimits: { readonly maxMessages: number; readonly maxBytes: number }
+  /** How many frames of a peer are handled in one turn. */
+  readonly perTurn: number
+  readonly rate: RatePlan | undefined
   readonly outboundLimits: { readonly maxMessages: number; readonly maxBytes: number }
+  /** What becomes of a message that finds the queue full. */
+  readonly outboundPolicy: Policy<Out>
   readonly onMessageError: "close" | "skip" | ((error: MessageError) => Out)
   readonly closeTimeout: Duration.Duration
   readonly closeMillis: number
@@ -33,4 +40,11 @@ export interface ConnectionShared<In, Out> {
   readonly fork: (effect: Effect.Effect<void>) => void
   /** Drains one connection, with the goodbye that the server says. */
   retire?: (connection: ConnectionImpl<In, Out>) => void
+  /** Tells of messages that a connection's peer will not get. */
+  tellDropped?: (
+    connection: ConnectionImpl<In, Out>,
+    policy: PolicyName,
+    messages: number,
+    bytes: number
+  ) => void
 }

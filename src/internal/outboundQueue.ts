@@ -3,9 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { ByteWriter, recycle } from "../ByteWriter.ts"
 import type { Framing } from "../Framing.ts"
+import type { PolicyName } from "../Outbound.ts"
 import type { PayloadError } from "../SluiceError.ts"
 import type { Wire } from "../Transport.ts"
 import { emptyBytes } from "./bytes.ts"
+import { FrameLane } from "./frameLane.ts"
 
 /** What became of a payload that was offered. */
 export type Offer = "queued" | "full" | "closed" | PayloadError
@@ -16,6 +18,8 @@ export interface OutboundHost {
   readonly written: () => void
   /** The wire took them, and takes no more. */
   readonly outboundBlocked: () => void
+  /** Messages were dropped for newer ones. */
+  readonly outboundDropped: (policy: PolicyName, messages: number, bytes: number) => void
 }
 
 /**
@@ -24,6 +28,9 @@ export interface OutboundHost {
  * While a reader's turn lasts (`cork`) or until the end of the microtask, offers only collect; then `flush` hands
  * all of them to the wire at once. The wire says when it has enough; until it drains, nothing more is handed over
  * and the queue fills. Full means `maxMessages` or `maxBytes` wait, bytes that the wire holds undrained included.
+ *
+ * One buffer knows no messages. From one that a policy may drop or replace later until the next flush, frames wait
+ * apart, in a lane behind that buffer.
  */
 export class OutboundQueue {
   /** Data messages waiting here; control frames do not count. */
@@ -42,6 +49,8 @@ export class OutboundQueue {
   private readonly host: OutboundHost
   private readonly data = new ByteWriter()
   private control: ByteWriter | undefined
+  /** Holds something whenever it is there. */
+  private lane: FrameLane | undefined
   private undrained = 0
   private corks = 0
   private scheduled = false
@@ -70,7 +79,7 @@ export class OutboundQueue {
 
   /** Bytes waiting here. */
   get waitingBytes(): number {
-    return this.data.length + (this.control?.length ?? 0)
+    return this.dataBytes + (this.control?.length ?? 0)
   }
 
   /** Bytes waiting here, and those that the wire took without draining. */
@@ -89,7 +98,11 @@ export class OutboundQueue {
 
   /** Whether the mark in bytes is reached. A batch that was begun below the mark in messages only minds this one. */
   get bytesFull(): boolean {
-    return this.data.length + this.undrained >= this.maxBytes
+    return this.dataBytes + this.undrained >= this.maxBytes
+  }
+
+  private get dataBytes(): number {
+    return this.lane === undefined ? this.data.length : this.data.length + this.lane.bytes
   }
 
   /**
@@ -104,7 +117,7 @@ export class OutboundQueue {
       this.flush()
       if (admitted ? this.bytesFull : this.full) return "full"
     }
-    const error = this.framing.encode(payload, this.data)
+    const error = this.append(payload)
     if (error !== undefined) return error
     this.messages++
     this.schedule()
@@ -119,16 +132,68 @@ export class OutboundQueue {
       this.flush()
       if (this.full) return "full"
     }
-    this.data.writeBytes(frames)
+    if (this.lane === undefined) this.data.writeBytes(frames)
+    else this.lane.push(frames)
     this.messages += count
     this.schedule()
     return "queued"
   }
 
+  /** Appends a frame for which the oldest of its kind are dropped where there is no room, and which may be itself. */
+  offerEvicting(frame: Uint8Array): "queued" | "closed" {
+    if (this.closed) return "closed"
+    if (this.full) this.flush()
+    let dropped = 0
+    let bytes = 0
+    while (this.full) {
+      const evicted = this.lane?.evict()
+      if (evicted === undefined) break
+      this.messages--
+      dropped++
+      bytes += evicted.length
+    }
+    this.lane ??= new FrameLane()
+    this.lane.pushEvictable(frame)
+    this.messages++
+    this.schedule()
+    if (dropped > 0) this.host.outboundDropped("DropOld", dropped, bytes)
+    return "queued"
+  }
+
+  /** Puts a frame in the place of the one that waits under its key, or else appends it as `offer` does. */
+  offerKeyed(key: unknown, frame: Uint8Array, admitted: boolean): "queued" | "full" | "closed" {
+    if (this.closed) return "closed"
+    const old = this.lane?.get(key)
+    if (this.lane !== undefined && old !== undefined) {
+      const growth = frame.length - old.length
+      // Replacing may not outgrow the queue either.
+      if (growth > 0 && this.dataBytes + this.undrained + growth > this.maxBytes) return "full"
+      this.lane.replace(key, frame)
+      this.host.outboundDropped("Conflate", 1, old.length)
+      return "queued"
+    }
+    if (!admitted && this.senders.length > 0) return "full"
+    if (this.full) {
+      this.flush()
+      if (this.full) return "full"
+    }
+    this.lane ??= new FrameLane()
+    this.lane.pushKeyed(key, frame)
+    this.messages++
+    this.schedule()
+    return "queued"
+  }
+
+  /** The frame of `payload`, apart. */
+  frame(payload: Uint8Array): Uint8Array | PayloadError {
+    const writer = new ByteWriter()
+    return this.framing.encode(payload, writer) ?? writer.take()
+  }
+
   /** Appends the frame of `payload` however full the queue is and whoever waits, for a last word. */
   offerLast(payload: Uint8Array): Exclude<Offer, "full"> {
     if (this.closed) return "closed"
-    const error = this.framing.encode(payload, this.data)
+    const error = this.append(payload)
     if (error !== undefined) return error
     this.messages++
     this.schedule()
@@ -146,7 +211,7 @@ export class OutboundQueue {
 
   /** Calls back once the kernel has everything offered so far, and never if the wire breaks before. */
   onceWritten(receipt: () => void): void {
-    if (this.data.length === 0) {
+    if (this.dataBytes === 0) {
       this.wire.write(emptyBytes, receipt)
       return
     }
@@ -186,6 +251,10 @@ export class OutboundQueue {
       this.control = undefined
       this.write(control.take())
       if (this.blocked) return
+    }
+    if (this.lane !== undefined) {
+      this.lane.drainTo(this.data)
+      this.lane = undefined
     }
     if (this.data.length === 0) return
     this.messagesWritten += this.messages
@@ -227,6 +296,7 @@ export class OutboundQueue {
   /** The wire is gone: drops what waits, lets the writer finish and suspended senders find the queue closed. */
   abandon(): void {
     this.data.take()
+    this.lane = undefined
     this.control = undefined
     this.messages = 0
     this.undrained = 0
@@ -240,11 +310,19 @@ export class OutboundQueue {
     return this.closed && this.bytes === 0
   }
 
+  private append(payload: Uint8Array): PayloadError | undefined {
+    if (this.lane === undefined) return this.framing.encode(payload, this.data)
+    const frame = this.frame(payload)
+    if (!(frame instanceof Uint8Array)) return frame
+    this.lane.push(frame)
+    return undefined
+  }
+
   private write(bytes: Uint8Array): void {
     this.bytesWritten += bytes.length
     this.host.written()
     // Receipts are for data, which still waits while the control lane goes first.
-    const receipts = this.data.length === 0 ? this.receipts : none
+    const receipts = this.dataBytes === 0 ? this.receipts : none
     if (receipts !== none) this.receipts = none
     const written = receipts === none ? undefined : () => callAll(receipts)
     if (!this.wire.write(bytes, written)) {

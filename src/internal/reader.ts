@@ -3,12 +3,14 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { CloseReason } from "../CloseReason.ts"
-import type { FrameDecoder, Framing } from "../Framing.ts"
-import { type CodecError, FrameCorrupted, type FrameError, MessageError } from "../SluiceError.ts"
-import { copyOf, emptyBytes, hexExcerpt } from "./bytes.ts"
+import type { FrameDecoder } from "../Framing.ts"
+import { type CodecError, MessageError } from "../SluiceError.ts"
+import { copyOf, hexExcerpt } from "./bytes.ts"
 import { codecError } from "./codec/schemaCodec.ts"
 import { UnknownMessage } from "./codec/tagged.ts"
 import type { ConnectionImpl } from "./connection.ts"
+import { end, makeDecoder, push } from "./decoding.ts"
+import { RateGate } from "./rateGate.ts"
 import { settled } from "./settled.ts"
 
 /** How the input ends: by the peer in good order, by our own drain, or for a reason that closes the connection. */
@@ -44,6 +46,10 @@ export class Reader<In, Out> {
   /** Frames that wait for the reader fiber; undefined while it is parked. */
   private backlog: Array<Uint8Array> | undefined
   private backlogEnding: Ending | undefined
+  /** Frames of a later turn; undefined where one turn was enough. */
+  private rest: Array<Uint8Array> | undefined
+  private restEnding: Ending | undefined
+  private readonly rate: RateGate | undefined
   private wake: (() => void) | undefined
   private paused = false
   private pausedAt = 0
@@ -54,6 +60,8 @@ export class Reader<In, Out> {
     this.connection = connection
     this.decoder = makeDecoder(connection.shared.framing)
     this.readSince = connection.opened
+    const { deadlines, rate } = connection.shared
+    this.rate = rate && new RateGate(rate, deadlines.scheduler, connection.opened, () => this.roomAgain())
   }
 
   /** Whether input still counts: nobody has ended it. */
@@ -82,7 +90,8 @@ export class Reader<In, Out> {
     if (decoder === undefined) return
     const frames: Array<Uint8Array> = []
     const { skipped } = decoder
-    const error = push(decoder, chunk, frames)
+    const { rate } = this
+    const error = push(decoder, rate === undefined ? chunk : rate.admit(chunk, now), frames)
     if (frames.length > 0) this.spoke = true
     if (decoder.buffered === 0) {
       this.frameSince = -1
@@ -90,15 +99,18 @@ export class Reader<In, Out> {
       this.frameSince = this.readSince
       this.connection.deadlines.frameBegan(now)
     }
+    const exceeded = rate?.charge(chunk.length, frames, now)
     this.frames(frames, chunk.length)
-    if (error !== undefined) this.ending(CloseReason.FrameError({ error }))
+    if (rate?.holding === true) this.pause()
+    if (exceeded !== undefined) this.ending(CloseReason.RateExceeded({ limit: exceeded }))
+    else if (error !== undefined) this.ending(CloseReason.FrameError({ error }))
   }
 
   /** The peer ended its side. */
   end(): void {
     this.endSeen = true
     if (this.decoder === undefined) {
-      this.ended = this.backlog === undefined
+      this.ended = this.backlog === undefined && this.rest === undefined
       return
     }
     const frames: Array<Uint8Array> = []
@@ -118,12 +130,23 @@ export class Reader<In, Out> {
     this.stopped = true
     this.decoder = undefined
     this.backlog = undefined
+    this.rest = undefined
+    this.rate?.stop()
     this.resume()
   }
 
-  /** The inbound queue has room again. */
+  /** The inbound queue has room again, or the rate allows to go on. */
   roomAgain(): void {
-    if (this.backlog === undefined) this.resume()
+    if (this.mayRead) this.resume()
+  }
+
+  private get mayRead(): boolean {
+    return (
+      this.backlog === undefined &&
+      this.rest === undefined &&
+      !this.connection.inbound.full &&
+      this.rate?.holding !== true
+    )
   }
 
   /** The reader fiber: does what needs effects, in order, and is parked otherwise. */
@@ -144,8 +167,53 @@ export class Reader<In, Out> {
     })
   }
 
+  /** Takes as many frames as one turn may; other peers have theirs before the rest. */
   private frames(frames: Array<Uint8Array>, chunkLength: number): void {
-    if (frames.length === 0) return
+    if (this.rest !== undefined) {
+      for (const frame of frames) this.rest.push(frame)
+      return
+    }
+    const { perTurn } = this.connection.shared
+    if (frames.length <= perTurn) {
+      this.handle(frames, chunkLength)
+      return
+    }
+    this.rest = frames.slice(perTurn)
+    this.pause()
+    this.later()
+    this.handle(frames.slice(0, perTurn), chunkLength)
+  }
+
+  private later(): void {
+    this.connection.shared.fork(
+      Effect.andThen(
+        Effect.yieldNow,
+        Effect.sync(() => this.turn())
+      )
+    )
+  }
+
+  /** A later turn. */
+  private turn(): void {
+    const { rest } = this
+    if (rest === undefined) return
+    const { outbound, shared } = this.connection
+    const last = this.backlog !== undefined || rest.length <= shared.perTurn
+    this.rest = last ? undefined : rest.slice(shared.perTurn)
+    if (!last) this.later()
+    outbound.cork()
+    this.handle(last ? rest : rest.slice(0, shared.perTurn), Number.POSITIVE_INFINITY)
+    if (last) {
+      const ending = this.restEnding
+      this.restEnding = undefined
+      if (ending !== undefined) this.ending(ending)
+      else this.roomAgain()
+    }
+    outbound.uncork()
+  }
+
+  private handle(frames: Array<Uint8Array>, chunkLength: number): void {
+    if (frames.length === 0 || this.stopped) return
     if (this.backlog !== undefined) {
       for (const frame of frames) this.backlog.push(frame)
       return
@@ -179,7 +247,7 @@ export class Reader<In, Out> {
       }
       this.deliver(messages, bytes, chunkLength)
       if (policy === "close") {
-        this.ending(CloseReason.MessageError({ error: this.messageError(frame, decoded.cause) }))
+        this.wrong(this.messageError(frame, decoded.cause))
       } else {
         this.handOver(frames.slice(i))
       }
@@ -202,7 +270,7 @@ export class Reader<In, Out> {
       this.backlog = undefined
       const ending = this.backlogEnding
       if (ending !== undefined) this.ending(ending)
-      else if (!this.connection.inbound.full) this.resume()
+      else this.roomAgain()
       return Effect.void
     }
     return Effect.matchCauseEffect(this.decode(frame), {
@@ -226,7 +294,7 @@ export class Reader<In, Out> {
     }
     if (policy === "close") {
       this.backlog = undefined
-      this.ending(CloseReason.MessageError({ error }))
+      this.wrong(error)
       return Effect.void
     }
     this.skipped++
@@ -269,8 +337,19 @@ export class Reader<In, Out> {
     if (inbound.full) this.pause()
   }
 
+  /** A frame that ends the connection, and with it what came behind. */
+  private wrong(error: MessageError): void {
+    this.rest = undefined
+    this.restEnding = undefined
+    this.ending(CloseReason.MessageError({ error }))
+  }
+
   private ending(ending: Ending): void {
     this.decoder = undefined
+    if (this.rest !== undefined) {
+      this.restEnding = ending
+      return
+    }
     if (this.backlog !== undefined) {
       this.backlogEnding = ending
       return
@@ -310,37 +389,6 @@ export class Reader<In, Out> {
     this.pausedTotal += now - this.pausedAt
     this.connection.readingAgain(now)
     this.connection.wire.resume()
-  }
-}
-
-// A framing of a user's own may throw. That is its connection's end, and must not be the process's.
-
-const makeDecoder = (framing: Framing): FrameDecoder => {
-  try {
-    return framing.makeDecoder()
-  } catch (defect) {
-    const error = new FrameCorrupted({ detail: `the framing threw ${String(defect)}` })
-    return { push: () => error, end: () => error, remaining: () => emptyBytes, buffered: 0, skipped: 0 }
-  }
-}
-
-const push = (
-  decoder: FrameDecoder,
-  chunk: Uint8Array,
-  frames: Array<Uint8Array>
-): FrameError | undefined => {
-  try {
-    return decoder.push(chunk, frames)
-  } catch (defect) {
-    return new FrameCorrupted({ detail: `the framing threw ${String(defect)}` })
-  }
-}
-
-const end = (decoder: FrameDecoder, frames: Array<Uint8Array>): FrameError | undefined => {
-  try {
-    return decoder.end(frames)
-  } catch (defect) {
-    return new FrameCorrupted({ detail: `the framing threw ${String(defect)}` })
   }
 }
 

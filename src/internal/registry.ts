@@ -18,6 +18,7 @@ import { type Address, formatAddress } from "../Transport.ts"
 import { codecError } from "./codec/schemaCodec.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionSet } from "./connectionSet.ts"
+import { keyOf, offerFrame } from "./outboundPolicy.ts"
 
 export class Registry<In, Out, E, R> implements Connections<In, Out> {
   private readonly set: ConnectionSet<In, Out, E, R>
@@ -54,19 +55,15 @@ export class Registry<In, Out, E, R> implements Connections<In, Out> {
 
   readonly broadcast: Connections<In, Out>["broadcast"] = (message, options) =>
     Effect.map(this.framed(message), (frame) => {
+      const policy = options?.policy ?? this.set.shared.outboundPolicy
+      const key = keyOf(policy, message)
       const delivered: Array<number> = []
       const failed: Array<BroadcastResult["failed"][number]> = []
       for (const connection of this.set) {
         if (options?.to !== undefined && !options.to(connection)) continue
-        const offer = connection.outbound.offerEncoded(frame, 1)
-        if (offer === "queued") {
-          delivered.push(connection.id)
-        } else {
-          // What is framed already can only be refused for want of room, or of a peer.
-          const reason = offer === "full" ? "full" : "closed"
-          failed.push({ id: connection.id, reason })
-          if (reason === "full") this.set.tellDropped(connection, 1, frame.length)
-        }
+        const offer = offerFrame(connection, policy, key, frame)
+        if (offer === "queued") delivered.push(connection.id)
+        else failed.push({ id: connection.id, reason: offer })
       }
       return { delivered, failed }
     })

@@ -2,21 +2,24 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Connection, SendError } from "../Connection.ts"
+import type { Policy, Sent } from "../Outbound.ts"
 import { type CodecError, type ConnectionClosed, MessageError, type PayloadError } from "../SluiceError.ts"
 import { codecError } from "./codec/schemaCodec.ts"
-import type { Offer, OutboundQueue } from "./outboundQueue.ts"
+import { forEachEager } from "./forEachEager.ts"
+import { evictsOrReplaces, keyOf, offerApart, type PolicyHost, refuse } from "./outboundPolicy.ts"
+import type { Offer } from "./outboundQueue.ts"
 import { settled } from "./settled.ts"
 import type { Signal } from "./signal.ts"
 
 /** What sending needs of its connection. */
-interface Host<Out> {
+interface Host<Out> extends PolicyHost {
   readonly id: number
   readonly shared: {
     readonly encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
     /** Whether messages are payloads already. */
     readonly identityOut: boolean
+    readonly outboundPolicy: Policy<Out>
   }
-  readonly outbound: OutboundQueue
   readonly gone: Signal
   readonly closedError: () => ConnectionClosed
 }
@@ -41,23 +44,83 @@ export class Sender<Out> {
   }
 
   get send(): Send<Out> {
-    this.boundSend ??= (message) => Effect.suspend(() => this.sendNow(message))
+    const policy = this.ownPolicy
+    this.boundSend ??=
+      policy === undefined
+        ? (message) => Effect.suspend(() => this.sendNow(message))
+        : (message) => Effect.asVoid(Effect.suspend(() => this.sendUnder(message, policy)))
     return this.boundSend
   }
 
   get sendAll(): SendAll<Out> {
-    this.boundSendAll ??= (messages) => Effect.suspend(() => this.sendFrom(messages, 0, false))
+    const policy = this.ownPolicy
+    this.boundSendAll ??=
+      policy === undefined
+        ? (messages) => Effect.suspend(() => this.sendFrom(messages, 0, false))
+        : (messages) => forEachEager(messages, (message) => this.sendUnder(message, policy))
     return this.boundSendAll
+  }
+
+  get sendWith(): Connection<never, Out>["sendWith"] {
+    return (message, policy) => Effect.suspend(() => this.sendUnder(message, policy))
+  }
+
+  /** The policy of all messages, where it is not to wait. */
+  private get ownPolicy(): Policy<Out> | undefined {
+    const { outboundPolicy } = this.host.shared
+    return outboundPolicy._tag === "Suspend" ? undefined : outboundPolicy
   }
 
   get trySend(): Connection<never, Out>["trySend"] {
     return (message) =>
-      Effect.suspend(() =>
-        Effect.flatMapEager(this.encode(message), (payload) => {
-          const offer = this.host.outbound.offer(payload)
-          return offer === "full" ? Exit.succeed(false) : Exit.map(this.outcome(offer), () => true)
+      Effect.suspend(() => {
+        const policy = this.host.shared.outboundPolicy
+        const key = keyOf(policy, message)
+        return Effect.flatMapEager(this.encode(message), (payload) => {
+          const offer = this.offer(payload, policy, key, false)
+          if (offer !== "full") return Exit.map(this.outcome(offer), () => true)
+          // Who would have to wait has the message still.
+          return waits(policy) ? Exit.succeed(false) : Exit.map(this.refuse(payload, policy), () => false)
         })
-      )
+      })
+  }
+
+  private sendUnder<Message extends Out>(
+    message: Message,
+    policy: Policy<Message>
+  ): Effect.Effect<Sent, SendError> {
+    const key = keyOf(policy, message)
+    return Effect.flatMapEager(this.encode(message), (payload) => this.place(payload, policy, key, false))
+  }
+
+  private place<Message>(
+    payload: Uint8Array,
+    policy: Policy<Message>,
+    key: unknown,
+    admitted: boolean
+  ): Effect.Effect<Sent, SendError> {
+    const offer = this.offer(payload, policy, key, admitted)
+    if (offer !== "full") return Exit.map(this.outcome(offer), (): Sent => "queued")
+    return waits(policy)
+      ? Effect.flatMap(this.host.outbound.awaitRoom(), () => this.place(payload, policy, key, true))
+      : this.refuse(payload, policy)
+  }
+
+  private offer<Message>(
+    payload: Uint8Array,
+    policy: Policy<Message>,
+    key: unknown,
+    admitted: boolean
+  ): Offer {
+    const { outbound } = this.host
+    if (!evictsOrReplaces(policy, key)) return outbound.offer(payload, admitted)
+    const frame = outbound.frame(payload)
+    return frame instanceof Uint8Array ? offerApart(outbound, policy, key, frame, admitted) : frame
+  }
+
+  private refuse<Message>(payload: Uint8Array, policy: Policy<Message>): Exit.Exit<Sent, ConnectionClosed> {
+    refuse(this.host, policy, payload.length)
+    return policy._tag === "Disconnect" ? Exit.fail(this.host.closedError()) : Exit.succeed("dropped")
   }
 
   get sendAwait(): Send<Out> {
@@ -158,3 +221,7 @@ export class Sender<Out> {
     })
   }
 }
+
+/** Whether a message without room waits for it. */
+const waits = <Message>(policy: Policy<Message>): boolean =>
+  policy._tag === "Suspend" || policy._tag === "Conflate"

@@ -11,18 +11,46 @@ import * as Codec from "../Codec.ts"
 import type { IdleHandler } from "../Connection.ts"
 import type { Framing } from "../Framing.ts"
 import type { Beats } from "../Heartbeat.ts"
+import * as Outbound from "../Outbound.ts"
 import { InvalidConfig, type MessageError, type OptionProblem } from "../SluiceError.ts"
 import type { ConnectionShared } from "./connection.ts"
 import { DeadlineScheduler } from "./deadlineScheduler.ts"
 import { type DeadlineTimes, heartbeatSettings } from "./deadlineSettings.ts"
 import { planHeartbeat } from "./heartbeat.ts"
 import { decodeOptions, durationOption, integerOption, withDefault } from "./options.ts"
+import { planRate } from "./rateGate.ts"
 
 const mebibyte = 1024 * 1024
 
-const QueueSettings = Schema.Struct({
+const queueFields = {
   maxMessages: withDefault(integerOption(1, 1_000_000), 256),
   maxBytes: withDefault(integerOption(1, 1024 * mebibyte), mebibyte)
+}
+
+const RateSettings = Schema.Struct({
+  messages: Schema.optional(integerOption(1, 1_000_000_000)),
+  bytes: Schema.optional(integerOption(1, 1_000_000_000_000)),
+  burst: withDefault(durationOption("1 millis", "1 hour"), Duration.seconds(1)),
+  exceeded: withDefault(
+    Schema.Literals(["pause", "close"]).annotate({ message: "must be pause or close" }),
+    "pause"
+  )
+})
+
+const InboundSettings = Schema.Struct({
+  ...queueFields,
+  perTurn: withDefault(integerOption(1, 1_000_000), 1024),
+  rate: Schema.optional(RateSettings)
+})
+
+const OutboundSettings = Schema.Struct({
+  ...queueFields,
+  policy: withDefault(
+    Schema.Unknown.check(
+      Schema.makeFilter((policy) => (Outbound.isPolicy(policy) ? undefined : "must be a policy of Outbound"))
+    ),
+    Outbound.suspend
+  )
 })
 
 const defaultQueue = { maxMessages: 256, maxBytes: mebibyte }
@@ -31,8 +59,8 @@ const messageErrorPolicy = "must be close, skip, or a function from the error to
 
 /** The fields of a server's and a client's options that say how a connection lives. */
 export const connectionFields = {
-  inbound: withDefault(QueueSettings, defaultQueue),
-  outbound: withDefault(QueueSettings, defaultQueue),
+  inbound: withDefault(InboundSettings, { ...defaultQueue, perTurn: 1024 }),
+  outbound: withDefault(OutboundSettings, { ...defaultQueue, policy: Outbound.suspend }),
   closeTimeout: withDefault(durationOption("1 millis", "1 hour"), Duration.seconds(5)),
   heartbeat: heartbeatSettings,
   onIdle: withDefault(
@@ -86,6 +114,7 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
   readonly decoder: Codec.Codec<In, DecodeServices, Unused1>
   readonly encoder: Codec.Codec<Out, Unused2, EncodeServices>
   readonly settings: ConnectionSettings & { readonly deadlines: DeadlineTimes }
+  readonly policy: Outbound.Policy<Out> | undefined
   readonly onMessageError: OnMessageError<Out> | undefined
   readonly onIdle: "close" | IdleHandler<Out> | undefined
   /** The heartbeat messages that this end sends, and those of the other. */
@@ -93,7 +122,7 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
 }): Effect.Effect<ConnectionShared<In, Out>, never, DecodeServices | EncodeServices | Scope.Scope> =>
   Effect.contextWith((context: Context.Context<DecodeServices | EncodeServices | Scope.Scope>) =>
     Clock.clockWith((clock) => {
-      const { beats, decoder, encoder, framing, onIdle, onMessageError, settings } = options
+      const { beats, decoder, encoder, framing, onIdle, onMessageError, policy, settings } = options
       const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
       const random = Context.get(context, Random.Random)
       const fork = Effect.runForkWith(context)
@@ -107,7 +136,10 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
         identity: Object.is(decoder, Codec.bytes),
         identityOut: Object.is(encoder, Codec.bytes),
         inboundLimits: settings.inbound,
+        perTurn: settings.inbound.perTurn,
+        rate: settings.inbound.rate && planRate(settings.inbound.rate),
         outboundLimits: settings.outbound,
+        outboundPolicy: policy ?? Outbound.suspend,
         onMessageError: onMessageError ?? "close",
         closeTimeout: settings.closeTimeout,
         closeMillis: Duration.toMillis(settings.closeTimeout),

@@ -9,6 +9,7 @@ const layers = [
   "SluiceError",
   "Deadlines",
   "Heartbeat",
+  "Outbound",
   "CloseReason",
   "Framing",
   "Codec",

@@ -19,7 +19,8 @@ const make = (limits: { readonly maxMessages?: number; readonly maxBytes?: numbe
       written: () => {
         writes++
       },
-      outboundBlocked: () => {}
+      outboundBlocked: () => {},
+      outboundDropped: () => {}
     }
   )
   return { wire, queue, noted: () => writes }

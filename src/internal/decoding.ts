@@ -1,0 +1,33 @@
+/** A framing of a user's own may throw. That is its connection's end, and must not be the process's. */
+import type { FrameDecoder, Framing } from "../Framing.ts"
+import { FrameCorrupted, type FrameError } from "../SluiceError.ts"
+import { emptyBytes } from "./bytes.ts"
+
+export const makeDecoder = (framing: Framing): FrameDecoder => {
+  try {
+    return framing.makeDecoder()
+  } catch (defect) {
+    const error = new FrameCorrupted({ detail: `the framing threw ${String(defect)}` })
+    return { push: () => error, end: () => error, remaining: () => emptyBytes, buffered: 0, skipped: 0 }
+  }
+}
+
+export const push = (
+  decoder: FrameDecoder,
+  chunk: Uint8Array,
+  frames: Array<Uint8Array>
+): FrameError | undefined => {
+  try {
+    return decoder.push(chunk, frames)
+  } catch (defect) {
+    return new FrameCorrupted({ detail: `the framing threw ${String(defect)}` })
+  }
+}
+
+export const end = (decoder: FrameDecoder, frames: Array<Uint8Array>): FrameError | undefined => {
+  try {
+    return decoder.end(frames)
+  } catch (defect) {
+    return new FrameCorrupted({ detail: `the framing threw ${String(defect)}` })
+  }
+}
