@@ -7,6 +7,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
+import type { RefusedReason } from "./Admission.ts"
 import type { Deadline } from "./Deadlines.ts"
 import type * as Error from "./SluiceError.ts"
 
@@ -21,6 +22,7 @@ import type * as Error from "./SluiceError.ts"
  * - `HandlerFailed`: our handler failed or died; the cause is kept
  * - `HeartbeatTimeout`: the peer gave no sign of life, see `Heartbeat`
  * - `DeadlineExceeded`: the peer took too long for what it owed, or the connection lived long enough; see `Deadlines`
+ * - `Refused`: the peer was not admitted; `error` is what `Handler.authenticate` rejected it with
  * - `ServerStopped`: the server was stopped while the connection was open
  *
  * @category models
@@ -35,6 +37,7 @@ export type CloseReason = Data.TaggedEnum<{
   HandlerFailed: { readonly cause: Cause.Cause<unknown> }
   HeartbeatTimeout: {}
   DeadlineExceeded: { readonly deadline: Deadline }
+  Refused: { readonly reason: RefusedReason; readonly error?: unknown }
   ServerStopped: {}
 }>
 

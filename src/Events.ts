@@ -34,6 +34,7 @@
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
+import type { RefusedReason } from "./Admission.ts"
 import type { CloseReason } from "./CloseReason.ts"
 import type * as Error from "./SluiceError.ts"
 import type { Address } from "./Transport.ts"
@@ -68,6 +69,8 @@ export interface DrainReport {
  * - `HandlerFailed`: a handler failed or died, and its connection closes
  * - `Dropped`: messages that were to go to the peer did not: a broadcast that found the queue full, or output that
  *   the peer had not taken when the connection was cut. `bytes` counts what is known of their frames
+ * - `Refused`: a peer was turned away, see `Admission`. One that was a connection already, as it is while it proves who
+ *   it is, has its id here, and `error` is what it was rejected with; others never are `Opened`
  * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error
  * - `Draining`: the server began to stop, with so many connections
  * - `Stopped`: the server has stopped; the last event of all, with which the stream ends
@@ -104,6 +107,12 @@ export type ServerEvent = Data.TaggedEnum<{
     readonly remoteAddress: Address
     readonly messages: number
     readonly bytes: number
+  }
+  Refused: {
+    readonly remoteAddress: Address
+    readonly reason: RefusedReason
+    readonly connection?: number
+    readonly error?: unknown
   }
   AcceptFailed: { readonly address: Address; readonly detail: string }
   Draining: { readonly connections: number }

@@ -9,6 +9,7 @@ const layers = [
   "SluiceError",
   "Deadlines",
   "Heartbeat",
+  "Admission",
   "CloseReason",
   "Framing",
   "Codec",
