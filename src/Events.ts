@@ -71,7 +71,8 @@ export interface DrainReport {
  *   the peer had not taken when the connection was cut. `bytes` counts what is known of their frames
  * - `Refused`: a peer was turned away, see `Admission`. One that was a connection already, as it is while it proves who
  *   it is, has its id here, and `error` is what it was rejected with; others never are `Opened`
- * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error
+ * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error. On Linux, over plain TCP,
+ *   one that came when the process had no file descriptor left is told as `EMFILE`, with the peer's address
  * - `Draining`: the server began to stop, with so many connections
  * - `Stopped`: the server has stopped; the last event of all, with which the stream ends
  *
