@@ -7,6 +7,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
+import type { RefusedReason } from "./Admission.ts"
 import type { Deadline } from "./Deadlines.ts"
 import type * as Error from "./SluiceError.ts"
 
@@ -24,6 +25,7 @@ import type * as Error from "./SluiceError.ts"
  * - `RateExceeded`: the peer sent more messages or bytes than `inbound.rate` allows, and the policy is to close
  * - `SlowConsumer`: the peer did not take its messages in time, and the policy is to disconnect; so many messages and
  *   bytes waited for it, see `Outbound`
+ * - `Refused`: the peer was not admitted; `error` is what `Handler.authenticate` rejected it with
  * - `ServerStopped`: the server was stopped while the connection was open
  *
  * @category models
@@ -40,6 +42,7 @@ export type CloseReason = Data.TaggedEnum<{
   DeadlineExceeded: { readonly deadline: Deadline }
   RateExceeded: { readonly limit: "messages" | "bytes" }
   SlowConsumer: { readonly messages: number; readonly bytes: number }
+  Refused: { readonly reason: RefusedReason; readonly error?: unknown }
   ServerStopped: {}
 }>
 

@@ -34,6 +34,7 @@
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
+import type { RefusedReason } from "./Admission.ts"
 import type { CloseReason } from "./CloseReason.ts"
 import type { PolicyName } from "./Outbound.ts"
 import type * as Error from "./SluiceError.ts"
@@ -73,6 +74,12 @@ export interface DrainReport {
  *   once; those of the second that follows are told as one at its end, by policy, and so on; none is left untold
  *   when `Closed` comes
  * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error
+ * - `Dropped`: messages that were to go to the peer did not: a broadcast that found the queue full, or output that
+ *   the peer had not taken when the connection was cut. `bytes` counts what is known of their frames
+ * - `Refused`: a peer was turned away, see `Admission`. One that was a connection already, as it is while it proves who
+ *   it is, has its id here, and `error` is what it was rejected with; others never are `Opened`
+ * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error. On Linux, over plain TCP,
+ *   one that came when the process had no file descriptor left is told as `EMFILE`, with the peer's address
  * - `Draining`: the server began to stop, with so many connections
  * - `Stopped`: the server has stopped; the last event of all, with which the stream ends
  *
@@ -109,6 +116,12 @@ export type ServerEvent = Data.TaggedEnum<{
     readonly policy: PolicyName | undefined
     readonly messages: number
     readonly bytes: number
+  }
+  Refused: {
+    readonly remoteAddress: Address
+    readonly reason: RefusedReason
+    readonly connection?: number
+    readonly error?: unknown
   }
   AcceptFailed: { readonly address: Address; readonly detail: string }
   Draining: { readonly connections: number }

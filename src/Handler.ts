@@ -6,9 +6,11 @@
  *
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Connection, SendError } from "./Connection.ts"
+import type { Attribute, Connection, SendError } from "./Connection.ts"
+import { authenticated } from "./internal/authenticate.ts"
 import { ConnectionImpl } from "./internal/connection.ts"
 import { forEachEager } from "./internal/forEachEager.ts"
 import type { Protocol, UnknownMessage } from "./Protocol.ts"
@@ -146,4 +148,66 @@ export const route = <
       connection.reader.deliverUnknown = true
     return handle(connection)
   }
+}
+
+/**
+ * How peers are asked who they are.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface AuthenticateOptions<in E, out Out, in out Identity> {
+  /**
+   * How long it may take in all, 1 millisecond or more. Then the peer is refused. The deadline `hello` counts too, for
+   * the first message. Default 10 seconds.
+   */
+  readonly timeout?: Duration.Input | undefined
+  /** A last word for a peer that is rejected, undefined for none. Default: none. */
+  readonly farewell?: ((rejection: E) => Out | undefined) | undefined
+  /** Where the identity is kept on the connection, for whoever finds it in `Connections`. Default: nowhere. */
+  readonly attribute?: Attribute<Identity> | undefined
+}
+
+/**
+ * Lets a peer prove who it is before its first message reaches the handler.
+ *
+ * `prove` yields the identity, which the handler gets with the connection. It may send, and take messages one by one
+ * with `next`; those that it does not take are the handler's. Whatever it fails with is the rejection: the connection
+ * closes with the reason `Refused`, which carries it, and the server has a `Refused` event. Only the end of the
+ * connection is no rejection. A defect is the handler's own, as ever.
+ *
+ * **Example** (A password, then numbers)
+ *
+ * ```ts
+ * import { Codec, Framing, Handler, Protocol, Server } from "effect-sluice"
+ * import { Effect } from "effect"
+ *
+ * const Text = Protocol.make("Text", {
+ *   framing: Framing.lines(),
+ *   fromClient: Codec.utf8,
+ *   fromServer: Codec.utf8
+ * })
+ *
+ * const server = Server.make(Text, Handler.authenticate(
+ *   (next) => Effect.flatMap(next, (line) =>
+ *     line === "sesame" ? Effect.succeed({ name: "Ali" }) : Effect.fail("wrong password" as const)),
+ *   ({ name }) => Handler.map((line) => `${name} said ${line}`),
+ *   { timeout: "5 seconds", farewell: (rejection) => rejection }
+ * ))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const authenticate = <In, Out, Identity, Rejection, E, ProveServices = never, R = never>(
+  prove: (
+    next: Effect.Effect<In, ConnectionClosed>,
+    connection: Connection<In, Out>
+  ) => Effect.Effect<Identity, Rejection, ProveServices>,
+  handler: (identity: Identity) => Handler<In, Out, E, R>,
+  options: AuthenticateOptions<Exclude<Rejection, ConnectionClosed>, Out, Identity> = {}
+): Handler<In, Out, E, ProveServices | R> => {
+  const timeout = Duration.fromInputUnsafe(options.timeout ?? "10 seconds")
+  if (Duration.toMillis(timeout) < 1) throw new RangeError("timeout: must be a duration of 1ms or more")
+  return authenticated({ prove, handler, timeout, farewell: options.farewell, attribute: options.attribute })
 }

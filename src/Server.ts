@@ -11,19 +11,24 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import type { AdmissionOptions, Limits, RefusedReason } from "./Admission.ts"
+import { ByteWriter } from "./ByteWriter.ts"
 import type { Connection, IdleHandler } from "./Connection.ts"
 import type { Connections } from "./Connections.ts"
 import type { DeadlineOptions } from "./Deadlines.ts"
 import type { DrainReport, ServerEvent, ServerStatus } from "./Events.ts"
+import type { Framing } from "./Framing.ts"
 import type { Handler } from "./Handler.ts"
 import type { HeartbeatOptions } from "./Heartbeat.ts"
+import { admissionSettings, limitsOf } from "./internal/admissionSettings.ts"
 import { serverDeadlines } from "./internal/deadlineSettings.ts"
 import { durationOption, integerOption, withDefault } from "./internal/options.ts"
 import { ServerLife } from "./internal/serverLife.ts"
 import { connectionFields, decodeSettings, makeShared } from "./internal/settings.ts"
 import type { Policy } from "./Outbound.ts"
 import type { Protocol } from "./Protocol.ts"
-import type { InvalidConfig, MessageError, TransportError } from "./SluiceError.ts"
+import type { CodecError, InvalidConfig, MessageError, TransportError } from "./SluiceError.ts"
 import { type Address, Listener } from "./Transport.ts"
 
 /**
@@ -158,6 +163,8 @@ export interface ServerOptions<Out> extends ConnectionOptions<Out> {
    * Default 1024.
    */
   readonly eventBuffer?: number | undefined
+  /** Who may become a connection, and how many. Default: everybody, 16384 at a time; see `Admission`. */
+  readonly admission?: AdmissionOptions<Out> | undefined
 }
 
 const ServerSettings = Schema.Struct({
@@ -167,7 +174,8 @@ const ServerSettings = Schema.Struct({
   drainTimeout: withDefault(durationOption(0, "1 hour"), Duration.seconds(15)),
   killTimeout: withDefault(durationOption(0, "1 hour"), Duration.seconds(5)),
   goodbye: Schema.optional(Schema.Unknown),
-  eventBuffer: withDefault(integerOption(1, 1_000_000), 1024)
+  eventBuffer: withDefault(integerOption(1, 1_000_000), 1024),
+  admission: admissionSettings
 })
 
 /**
@@ -189,6 +197,13 @@ export class Server extends Context.Service<
     readonly connections: <In, Out, ServerServices, ClientServices>(
       protocol: Protocol<In, Out, ServerServices, ClientServices>
     ) => Effect.Effect<Connections<In, Out>>
+
+    /**
+     * The limits of who may come, to read and to change. A change counts from then on: raising one lets those who wait
+     * in at once, lowering one keeps those who are in. A value that cannot be is logged as a warning, and the one before
+     * it stays in force.
+     */
+    readonly limits: SubscriptionRef.SubscriptionRef<Limits>
 
     /** What it does at this moment. Ready is `running`. */
     readonly status: Effect.Effect<ServerStatus>
@@ -267,6 +282,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
     onIdle: options.onIdle,
     beats: { ours: protocol.heartbeat?.fromServer, theirs: protocol.heartbeat?.fromClient }
   })
+  const limits = yield* SubscriptionRef.make(limitsOf(options.admission))
   const life = new ServerLife({
     protocol,
     handler,
@@ -275,14 +291,23 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
     listener: yield* Listener,
     limits: settings,
     goodbye: goodbyeOf(options.goodbye),
-    eventBuffer: settings.eventBuffer
+    eventBuffer: settings.eventBuffer,
+    admission: {
+      limits,
+      policy: {
+        overLimit: settings.admission.overLimit,
+        farewell: farewellOf(options.admission?.farewell, protocol.framing, shared.encode)
+      }
+    }
   })
+  yield* Effect.forkScoped(life.followLimits, { startImmediately: true })
   yield* Effect.addFinalizer(() => life.stop)
   const address = yield* life.start()
   return Server.of({
     address,
     connectionCount: Effect.sync(() => life.connections.size),
     connections: (asked) => life.registry(asked),
+    limits,
     status: Effect.sync(() => life.status.value),
     statusChanges: life.status.changes,
     events: life.events.stream,
@@ -304,6 +329,32 @@ const goodbyeOf = <Out>(
     ? (goodbye as (connection: Connection<unknown, Out>) => Out)
     : () => goodbye as Out
 }
+
+/** The frame of the word for those who are refused. One that cannot be made is logged and left out. */
+const farewellOf =
+  <Out>(
+    farewell: AdmissionOptions<Out>["farewell"],
+    framing: Framing,
+    encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
+  ) =>
+  (reason: RefusedReason): Effect.Effect<Uint8Array | undefined> =>
+    Effect.suspend(() => {
+      // As with the goodbye, a function is one that makes the message.
+      const message =
+        typeof farewell === "function"
+          ? (farewell as (reason: RefusedReason) => Out | undefined)(reason)
+          : farewell
+      if (message === undefined) return Effect.undefined
+      return Effect.flatMap(encode(message), (payload) => {
+        const writer = new ByteWriter()
+        const error = framing.encode(payload, writer)
+        return error === undefined ? Effect.succeed(writer.take()) : Effect.fail(error)
+      })
+    }).pipe(
+      Effect.catchCause((cause) =>
+        Effect.as(Effect.logWarning("the farewell of a refused peer could not be made", cause), undefined)
+      )
+    )
 
 /**
  * A server as a layer: it listens when the layer is built and stops when the layer's scope ends.

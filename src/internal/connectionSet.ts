@@ -12,6 +12,7 @@ import type { PolicyName } from "../Outbound.ts"
 import { formatAddress, type Wire } from "../Transport.ts"
 import { ConnectionImpl, type ConnectionShared } from "./connection.ts"
 import type { Hub } from "./events.ts"
+import type { Gate } from "./gate.ts"
 import { runConnection } from "./runConnection.ts"
 
 /** What a connection is told when the server begins to stop. */
@@ -26,6 +27,7 @@ export class ConnectionSet<In, Out, E, R> {
   private readonly fork: (effect: Effect.Effect<void, never, Exclude<R, Scope.Scope>>) => void
   private phase: "open" | "draining" | "stopped" = "open"
   private emptyWaiters: Array<() => void> = []
+  private gate: Gate | undefined
   /** Connections that the drain has to answer for, and those of them that did not end by themselves. */
   private counted = 0
   private counting = false
@@ -46,6 +48,11 @@ export class ConnectionSet<In, Out, E, R> {
     shared.tellDropped = (connection, policy, messages, bytes) =>
       this.tellDropped(connection, policy, messages, bytes)
     this.fork = Effect.runForkWith(context)
+  }
+
+  /** Puts a gate before the set, which is told of those who go. */
+  behind(gate: Gate): void {
+    this.gate = gate
   }
 
   get size(): number {
@@ -108,6 +115,7 @@ export class ConnectionSet<In, Out, E, R> {
   /** Drains all connections, those that still come included. */
   drain(): void {
     this.phase = "draining"
+    this.gate?.close()
     for (const connection of this.live.values()) this.drainOne(connection)
   }
 
@@ -123,16 +131,17 @@ export class ConnectionSet<In, Out, E, R> {
   /** Cuts the wires that are left, and turns away who still comes. */
   cut(): void {
     this.phase = "stopped"
+    this.gate?.cut()
     for (const connection of this.live.values()) {
       connection.cut()
       this.tellLost(connection)
     }
   }
 
-  /** Completes when no connection is left. */
+  /** Completes when no connection is left, and nobody who was refused either. */
   awaitEmpty(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      if (this.live.size === 0) return resume(Exit.void)
+      if (this.empty) return resume(Exit.void)
       const wake = () => resume(Exit.void)
       this.emptyWaiters.push(wake)
       return Effect.sync(() => {
@@ -171,7 +180,17 @@ export class ConnectionSet<In, Out, E, R> {
     connection.drops?.tell()
     this.tellLost(connection)
     if (this.events.active) this.tellEnd(connection, reason)
-    if (this.live.size > 0) return
+    this.gate?.left(connection.remoteAddress)
+    this.wakeIfEmpty()
+  }
+
+  private get empty(): boolean {
+    return this.live.size === 0 && (this.gate?.leaving ?? 0) === 0
+  }
+
+  /** Lets on who waits for the end of all. */
+  wakeIfEmpty(): void {
+    if (!this.empty) return
     const waiters = this.emptyWaiters
     this.emptyWaiters = []
     for (const wake of waiters) wake()
@@ -205,6 +224,9 @@ export class ConnectionSet<In, Out, E, R> {
       this.events.publish(ServerEvent.MessageError({ ...about, error: reason.error }))
     } else if (reason._tag === "HandlerFailed") {
       this.events.publish(ServerEvent.HandlerFailed({ ...about, cause: reason.cause }))
+    } else if (reason._tag === "Refused") {
+      const { error, reason: why } = reason
+      this.events.publish(ServerEvent.Refused({ ...about, reason: why, error }))
     }
     const age = Duration.millis(this.shared.clock.currentTimeMillisUnsafe() - openedAt)
     this.events.publish(ServerEvent.Closed({ ...about, reason, age }))

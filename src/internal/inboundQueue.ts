@@ -66,6 +66,17 @@ export class InboundQueue<A> {
     this.bytes += bytes
   }
 
+  /** Gives back what was taken and is not wanted yet. It is the next batch again; its bytes count no more. */
+  putBack(batch: NonEmptyReadonlyArray<A>): void {
+    if (this.batches === none) {
+      this.batches = []
+      this.sizes = []
+    }
+    this.batches.unshift(batch)
+    this.sizes.unshift(0)
+    this.messages += batch.length
+  }
+
   /** The next batch, if one is here. */
   poll(): NonEmptyReadonlyArray<A> | undefined {
     const batch = this.batches.shift()

@@ -5,17 +5,21 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import type { Limits, RefusedReason } from "../Admission.ts"
 import type { Connections } from "../Connections.ts"
 import { type DrainReport, ServerEvent, type ServerStatus } from "../Events.ts"
 import type { Handler } from "../Handler.ts"
 import type { Protocol } from "../Protocol.ts"
 import type { TransportError } from "../SluiceError.ts"
-import { type Address, formatAddress, type Listener } from "../Transport.ts"
+import { type Address, formatAddress, type Listener, type Wire } from "../Transport.ts"
 import type { ConnectionShared } from "./connection.ts"
 import { ConnectionSet, type Goodbye } from "./connectionSet.ts"
 import { Door } from "./door.ts"
 import { type DrainLimits, drain } from "./drain.ts"
 import { Cell, Hub } from "./events.ts"
+import { Gate, type GatePolicy } from "./gate.ts"
 import { Registry } from "./registry.ts"
 import { Signal } from "./signal.ts"
 
@@ -30,6 +34,10 @@ export interface ServerParts<In, Out, E, R> {
   readonly limits: DrainLimits
   readonly goodbye: Goodbye<Out> | undefined
   readonly eventBuffer: number
+  readonly admission: {
+    readonly limits: SubscriptionRef.SubscriptionRef<Limits>
+    readonly policy: GatePolicy
+  }
 }
 
 export class ServerLife<In, Out, E, R> {
@@ -42,6 +50,7 @@ export class ServerLife<In, Out, E, R> {
   private readonly report = Deferred.makeUnsafe<DrainReport>()
   private readonly turn = Semaphore.makeUnsafe(1)
   private draining = false
+  private readonly gate: Gate
 
   constructor(parts: ServerParts<In, Out, E, R>) {
     const events = new Hub<ServerEvent>(parts.eventBuffer)
@@ -49,13 +58,41 @@ export class ServerLife<In, Out, E, R> {
     this.parts = parts
     this.events = events
     this.connections = connections
+    this.gate = this.makeGate()
+    connections.behind(this.gate)
     this.door = new Door(parts.listener, {
-      onWire: (wire) => connections.open(wire),
+      onWire: (wire) => this.gate.arrive(wire),
       onError: ({ address, detail }) => {
         if (events.active) events.publish(ServerEvent.AcceptFailed({ address, detail }))
         connections.run(Effect.logWarning(`${formatAddress(address)} did not become a connection: ${detail}`))
       }
     })
+  }
+
+  private makeGate(): Gate {
+    const { connections, events } = this
+    const host = {
+      get size() {
+        return connections.size
+      },
+      now: connections.shared.now,
+      remoteAddresses: () => Array.from(connections, ({ remoteAddress }) => remoteAddress),
+      open: (wire: Wire) => connections.open(wire),
+      run: (effect: Effect.Effect<void>) => connections.run(effect),
+      refused: (remoteAddress: Address, reason: RefusedReason) => {
+        if (events.active) events.publish(ServerEvent.Refused({ remoteAddress, reason }))
+      },
+      emptied: () => connections.wakeIfEmpty()
+    }
+    const { limits, policy } = this.parts.admission
+    return new Gate(host, limits, policy)
+  }
+
+  /** Minds the limits as they change, for as long as its fiber runs. */
+  get followLimits(): Effect.Effect<void> {
+    return Stream.runForEach(SubscriptionRef.changes(this.parts.admission.limits), () =>
+      Effect.sync(() => this.gate.refresh())
+    )
   }
 
   /** Opens the door for the first time. */

@@ -10,6 +10,7 @@ const layers = [
   "Deadlines",
   "Heartbeat",
   "Outbound",
+  "Admission",
   "CloseReason",
   "Framing",
   "Codec",

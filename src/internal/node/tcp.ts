@@ -6,6 +6,7 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { type Acceptor, type Address, type Connector, formatAddress, type Listener } from "../../Transport.ts"
+import { descriptorLimit, isLast } from "./descriptors.ts"
 import { tcpAddress, unknownAddress } from "./nodeAddress.ts"
 import { connectWith, openPlain } from "./nodeConnect.ts"
 import { listenOn } from "./nodeListen.ts"
@@ -69,9 +70,10 @@ const makeWire = (socket: Net.Socket): NodeWire =>
 /** A listener on TCP. */
 export const tcpListener = (settings: TcpSettings): Context.Service.Shape<typeof Listener> => ({
   listen: (acceptor) => {
-    const server = Net.createServer({ ...serverOptions(settings), pauseOnConnect: true }, (socket) =>
-      acceptor.onWire(makeWire(socket))
-    )
+    const limit = descriptorLimit()
+    const server = Net.createServer({ ...serverOptions(settings), pauseOnConnect: true }, (socket) => {
+      if (!isLast(socket, limit, acceptor)) acceptor.onWire(makeWire(socket))
+    })
     return listenOn({
       server,
       options: listenOptions(settings, acceptor),

@@ -1,0 +1,75 @@
+/** What stands between a connection and its handler until the peer has proved who it is. */
+import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { CloseReason } from "../CloseReason.ts"
+import type { Attribute, Connection } from "../Connection.ts"
+import { ConnectionClosed } from "../SluiceError.ts"
+import { ConnectionImpl } from "./connection.ts"
+
+interface Proof<In, Out, Identity, Rejection, E, ProveServices, R> {
+  readonly prove: (
+    next: Effect.Effect<In, ConnectionClosed>,
+    connection: Connection<In, Out>
+  ) => Effect.Effect<Identity, Rejection, ProveServices>
+  readonly handler: (identity: Identity) => (connection: Connection<In, Out>) => Effect.Effect<unknown, E, R>
+  readonly timeout: Duration.Duration
+  readonly farewell: ((rejection: Exclude<Rejection, ConnectionClosed>) => Out | undefined) | undefined
+  readonly attribute: Attribute<Identity> | undefined
+}
+
+/** Exactly one message; the rest of its batch stays for whoever comes next. */
+const nextOf = <In, Out>(connection: ConnectionImpl<In, Out>): Effect.Effect<In, ConnectionClosed> =>
+  Effect.map(
+    Effect.mapError(connection.inbound.take(), (error) =>
+      Cause.isDone(error)
+        ? new ConnectionClosed({ connection: connection.id, reason: CloseReason.PeerClosed() })
+        : error
+    ),
+    ([first, ...rest]) => {
+      const [second, ...others] = rest
+      if (rest.length > 0) connection.inbound.putBack([second as In, ...others])
+      return first
+    }
+  )
+
+const isRejection = <Rejection>(error: Rejection): error is Exclude<Rejection, ConnectionClosed> =>
+  !(error instanceof ConnectionClosed)
+
+/** The handler that asks first. */
+export const authenticated =
+  <In, Out, Identity, Rejection, E, ProveServices, R>(
+    proof: Proof<In, Out, Identity, Rejection, E, ProveServices, R>
+  ) =>
+  (connection: Connection<In, Out>): Effect.Effect<unknown, E, ProveServices | R> => {
+    if (!(connection instanceof ConnectionImpl)) {
+      return Effect.die(new Error("only connections of a server or client can be authenticated"))
+    }
+    const own: ConnectionImpl<In, Out> = connection
+    const refuse = (error?: unknown) =>
+      Effect.sync(() => own.closeWith(CloseReason.Refused({ reason: "unauthenticated", error })))
+    const reject = (error: Rejection): Effect.Effect<void> => {
+      // The connection is over, for a reason of its own.
+      if (!isRejection(error)) return Effect.void
+      return Effect.suspend(() => {
+        const farewell = proof.farewell?.(error)
+        return farewell === undefined ? Effect.void : Effect.ignore(own.trySend(farewell))
+      }).pipe(Effect.andThen(refuse(error)))
+    }
+    return Effect.suspend(() => proof.prove(nextOf(own), connection)).pipe(
+      Effect.timeoutOption(proof.timeout),
+      Effect.matchEffect({
+        onFailure: reject,
+        onSuccess: (proved): Effect.Effect<unknown, E, R> => {
+          if (proved._tag === "None") return refuse()
+          const identity = proved.value
+          const kept =
+            proof.attribute === undefined ? Effect.void : connection.attributes.set(proof.attribute, identity)
+          return Effect.andThen(
+            kept,
+            Effect.suspend(() => proof.handler(identity)(connection))
+          )
+        }
+      })
+    )
+  }
