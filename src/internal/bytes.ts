@@ -59,3 +59,10 @@ export const copyOf = (bytes: Uint8Array): Uint8Array => {
 }
 
 export const emptyBytes: Uint8Array = new Uint8Array(0)
+
+/** The bytes of several pieces together. */
+export const totalLength = (frames: ReadonlyArray<Uint8Array>): number => {
+  let total = 0
+  for (let i = 0; i < frames.length; i++) total += frames[i]!.length
+  return total
+}

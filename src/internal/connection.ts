@@ -23,8 +23,6 @@ import { Reader } from "./reader.ts"
 import { Sender } from "./sender.ts"
 import { Signal } from "./signal.ts"
 
-export type { ConnectionShared } from "./connectionShared.ts"
-
 let lastId = 0
 
 const done = Exit.fail(Cause.Done())
@@ -119,8 +117,10 @@ export class ConnectionImpl<In, Out> implements Connection<In, Out>, WireReceive
 
   onClose(error: string | undefined): void {
     if (error !== undefined || !this.reader.endSeen) {
-      this.reader.stop()
-      this.broken(CloseReason.PeerReset({ detail: error ?? "closed without an end" }))
+      const reason = CloseReason.PeerReset({ detail: error ?? "closed without an end" })
+      this.reason ??= reason
+      // What was read before is still delivered, even where it waits for its turn.
+      this.reader.fail(reason)
     }
     this.outbound.abandon()
     this.gone.fire()

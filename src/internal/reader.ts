@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import { CloseReason } from "../CloseReason.ts"
 import type { FrameDecoder } from "../Framing.ts"
 import { type CodecError, MessageError } from "../SluiceError.ts"
-import { copyOf, hexExcerpt } from "./bytes.ts"
+import { copyOf, hexExcerpt, totalLength } from "./bytes.ts"
 import { codecError } from "./codec/schemaCodec.ts"
 import { UnknownMessage } from "./codec/tagged.ts"
 import type { ConnectionImpl } from "./connection.ts"
@@ -122,6 +122,12 @@ export class Reader<In, Out> {
   /** Reads no more messages; those whose bytes are here are still delivered. */
   drain(): void {
     if (this.decoder !== undefined) this.ending("drained")
+  }
+
+  /** The wire broke: nothing more comes; those messages whose bytes are here are still delivered. */
+  fail(reason: CloseReason): void {
+    if (this.stopped) this.connection.broken(reason)
+    else this.ending(reason)
   }
 
   /** Takes no more messages, at once. What the wire still brings is dropped, so that the peer's end is seen. */
@@ -390,10 +396,4 @@ export class Reader<In, Out> {
     this.connection.readingAgain(now)
     this.connection.wire.resume()
   }
-}
-
-const totalLength = (frames: ReadonlyArray<Uint8Array>): number => {
-  let total = 0
-  for (let i = 0; i < frames.length; i++) total += frames[i]!.length
-  return total
 }

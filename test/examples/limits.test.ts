@@ -36,6 +36,8 @@ describe("examples/limits", () => {
     await late.hears("sorry, the house is full\n")
     late.end()
     expect(await late.closed).toEqual({ error: undefined, sawEnd: true })
+    // What it prints comes by another way than what it sends.
+    await server.says(": full")
     expect(server.output.match(/refused .*: (address|full)/g)).toHaveLength(2)
   })
 
