@@ -120,7 +120,7 @@ export class ByteWriter {
     const { buffer, used } = this
     // A batch is often as long as the one before it, so that most are written without growing at all.
     const size = Math.max(needed, smallest, buffer.length === 0 ? this.lastTaken : buffer.length * 2)
-    const next = size > spareFrom && size <= spareLength ? takeSpare() : allocate(size)
+    const next = shelfFor(size)?.take() ?? allocate(size)
     if (used > 0) next.set(buffer.subarray(0, used))
     this.buffer = next
   }
@@ -129,17 +129,45 @@ export class ByteWriter {
 const empty = new Uint8Array(0)
 const smallest = 128
 
-// One large buffer for all writers of the process: under load a batch is written before the next one begins, and the
-// garbage of two buffers for every chunk that passes is what a busy server's memory is made of.
+// Large buffers for all writers of the process: under load a batch is written before the next one begins, and the
+// garbage of two buffers for every chunk that passes is what a busy server's memory and much of its time are made of.
+// A batch gets a buffer of at most eight times its size, for that much it may keep alive while a slow peer takes it.
 
-const spareLength = 128 * 1024
-const spareFrom = 16 * 1024
-let spare: Uint8Array | undefined
+class Shelf {
+  readonly length: number
+  private spare: Uint8Array | undefined
 
-const takeSpare = (): Uint8Array => {
-  const taken = spare ?? allocate(spareLength)
-  spare = undefined
-  return taken
+  constructor(length: number) {
+    this.length = length
+  }
+
+  take(): Uint8Array {
+    const { spare } = this
+    if (spare !== undefined) {
+      this.spare = undefined
+      return spare
+    }
+    // Not from Node's pool, whose memory others share.
+    const made = new Uint8Array(this.length)
+    shelved.set(made.buffer, this)
+    return made
+  }
+
+  put(buffer: ArrayBufferLike): void {
+    this.spare ??= new Uint8Array(buffer)
+  }
+}
+
+// Which buffers came from a shelf; any other of the same size may be somebody else's, such as Node's pool.
+const shelved = new WeakMap<ArrayBufferLike, Shelf>()
+
+const smallShelf = new Shelf(16 * 1024)
+const largeShelf = new Shelf(128 * 1024)
+
+const shelfFor = (size: number): Shelf | undefined => {
+  if (size > largeShelf.length) return undefined
+  if (size > smallShelf.length) return largeShelf
+  return size > smallShelf.length / 8 ? smallShelf : undefined
 }
 
 /**
@@ -149,6 +177,5 @@ const takeSpare = (): Uint8Array => {
  * @since 0.1.0
  */
 export const recycle = (bytes: Uint8Array): void => {
-  if (spare !== undefined || bytes.buffer.byteLength !== spareLength) return
-  spare = bytes.byteOffset === 0 ? new Uint8Array(bytes.buffer) : undefined
+  shelved.get(bytes.buffer)?.put(bytes.buffer)
 }
