@@ -174,20 +174,21 @@ export class Reader<In, Out> {
   }
 
   /** Takes as many frames as one turn may; other peers have theirs before the rest. */
-  private frames(frames: Array<Uint8Array>, chunkLength: number): void {
+  private frames(read: Array<Uint8Array>, chunkLength: number): void {
+    const frames = this.unpinned(read, chunkLength)
     if (this.rest !== undefined) {
       for (const frame of frames) this.rest.push(frame)
       return
     }
     const { perTurn } = this.connection.shared
     if (frames.length <= perTurn) {
-      this.handle(frames, chunkLength)
+      this.handle(frames)
       return
     }
     this.rest = frames.slice(perTurn)
     this.pause()
     this.later()
-    this.handle(frames.slice(0, perTurn), chunkLength)
+    this.handle(frames.slice(0, perTurn))
   }
 
   private later(): void {
@@ -208,7 +209,7 @@ export class Reader<In, Out> {
     this.rest = last ? undefined : rest.slice(shared.perTurn)
     if (!last) this.later()
     outbound.cork()
-    this.handle(last ? rest : rest.slice(0, shared.perTurn), Number.POSITIVE_INFINITY)
+    this.handle(last ? rest : rest.slice(0, shared.perTurn))
     if (last) {
       const ending = this.restEnding
       this.restEnding = undefined
@@ -218,7 +219,7 @@ export class Reader<In, Out> {
     outbound.uncork()
   }
 
-  private handle(frames: Array<Uint8Array>, chunkLength: number): void {
+  private handle(frames: Array<Uint8Array>): void {
     if (frames.length === 0 || this.stopped) return
     if (this.backlog !== undefined) {
       for (const frame of frames) this.backlog.push(frame)
@@ -227,7 +228,7 @@ export class Reader<In, Out> {
     if (this.connection.shared.identity && this.connection.heartbeat === undefined) {
       this.messagesIn += frames.length
       // `identity` says that the messages are the frames.
-      this.deliver(frames as Array<unknown> as Array<In>, totalLength(frames), chunkLength)
+      this.deliver(frames as Array<unknown> as Array<In>, totalLength(frames))
       return
     }
     const messages: Array<In> = []
@@ -236,7 +237,7 @@ export class Reader<In, Out> {
       const frame = frames[i]!
       const decoded = settled(this.decode(frame))
       if (decoded === undefined) {
-        this.deliver(messages, bytes, chunkLength)
+        this.deliver(messages, bytes)
         this.handOver(frames.slice(i))
         return
       }
@@ -251,7 +252,7 @@ export class Reader<In, Out> {
         this.skipped++
         continue
       }
-      this.deliver(messages, bytes, chunkLength)
+      this.deliver(messages, bytes)
       if (policy === "close") {
         this.wrong(this.messageError(frame, decoded.cause))
       } else {
@@ -259,7 +260,7 @@ export class Reader<In, Out> {
       }
       return
     }
-    this.deliver(messages, bytes, chunkLength)
+    this.deliver(messages, bytes)
   }
 
   /** Leaves the frames to the reader fiber and stops reading until it is through. */
@@ -283,7 +284,7 @@ export class Reader<In, Out> {
       onSuccess: (message) => {
         const messages: Array<In> = []
         this.take(message, messages)
-        this.deliver(messages, frame.length, frame.length)
+        this.deliver(messages, frame.length)
         return Effect.void
       },
       onFailure: (cause) => (Cause.hasInterruptsOnly(cause) ? Effect.interrupt : this.refused(frame, cause))
@@ -327,20 +328,20 @@ export class Reader<In, Out> {
     messages.push(message)
   }
 
-  private deliver(messages: Array<In>, bytes: number, chunkLength: number): void {
-    const [first] = messages
-    if (first === undefined && messages.length === 0) return
+  private deliver(messages: Array<In>, bytes: number): void {
+    if (messages.length === 0) return
     const { inbound } = this.connection
-    const { identity, views } = this.connection.shared
-    // A few small messages must not keep a whole chunk alive while they wait.
-    const queued =
-      views && identity && !inbound.awaited && bytes * 2 < chunkLength
-        ? // `identity` says that these messages are frames.
-          ((messages as Array<unknown> as Array<Uint8Array>).map(copyOf) as Array<unknown> as Array<In>)
-        : messages
     // Not empty, see above.
-    inbound.push(queued as [In, ...Array<In>], bytes)
+    inbound.push(messages as [In, ...Array<In>], bytes)
     if (inbound.full) this.pause()
+  }
+
+  /** A few small frames, or messages that are views into them, must not keep a whole chunk alive while they wait. */
+  private unpinned(frames: Array<Uint8Array>, chunkLength: number): Array<Uint8Array> {
+    const { inbound, shared } = this.connection
+    return shared.views && !inbound.awaited && totalLength(frames) * 2 < chunkLength
+      ? frames.map(copyOf)
+      : frames
   }
 
   /** A frame that ends the connection, and with it what came behind. */
