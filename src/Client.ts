@@ -48,7 +48,7 @@ const ClientSettings = Schema.Struct({ ...connectionFields, deadlines: clientDea
  * @category constructors
  * @since 0.1.0
  */
-export const make: <FromClient, FromServer, ServerServices, ClientServices>(
+export const connect: <FromClient, FromServer, ServerServices, ClientServices>(
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options?: ClientOptions<NoInfer<FromClient>>
 ) => Effect.Effect<
@@ -117,4 +117,4 @@ export const layer = <Id, FromClient, FromServer, ServerServices, ClientServices
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options?: ClientOptions<NoInfer<FromClient>>
 ): Layer.Layer<Id, InvalidConfig | TransportError, Connector | Exclude<ClientServices, Scope.Scope>> =>
-  Layer.effect(key, make(protocol, options))
+  Layer.effect(key, connect(protocol, options))

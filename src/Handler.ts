@@ -145,7 +145,7 @@ export const route = <
   })
   return (connection) => {
     if (otherwise !== undefined && connection instanceof ConnectionImpl)
-      connection.reader.deliverUnknown = true
+      connection.reader.messages.deliverUnknown = true
     return handle(connection)
   }
 }

@@ -28,7 +28,7 @@ const toLine = (message: ServerMessage): string => {
 
 const program = Effect.gen(function* () {
   const [name = "guest"] = process.argv.slice(2)
-  const client = yield* Client.make(ChatJson)
+  const client = yield* Client.connect(ChatJson)
   yield* client.send({ _tag: "Join", name })
 
   const stdio = yield* Stdio.Stdio

@@ -51,9 +51,9 @@ export const hexExcerpt = (bytes: Uint8Array, limit = 32): string => {
   return bytes.length > limit ? `${out}…` : out
 }
 
-/** A copy that shares no memory with its source. */
+/** A copy with memory of its own: not its source's, and not a slab's that ten bytes would keep alive either. */
 export const copyOf = (bytes: Uint8Array): Uint8Array => {
-  const copy = allocate(bytes.length)
+  const copy = buffer === undefined ? new Uint8Array(bytes.length) : buffer.allocUnsafeSlow(bytes.length)
   copy.set(bytes)
   return copy
 }

@@ -152,8 +152,6 @@ export class ConnectionSet<In, Out, E, R> {
   }
 
   private drainOne(connection: ConnectionImpl<In, Out>): void {
-    // One whose lifetime is over may have begun before the server.
-    if (connection.drainBegun.fired) return
     // One whose lifetime is over has had its goodbye.
     if (connection.drainBegun.fired) return
     const { goodbye } = this

@@ -22,7 +22,7 @@ export const runConnection: <In, Out, R>(
 ) {
   // What a policy or a codec of the user's dies of is its connection's end.
   yield* Effect.forkChild(
-    Effect.onError(connection.reader.run(), (cause) =>
+    Effect.onError(connection.reader.messages.run(), (cause) =>
       Effect.sync(() => connection.broken(CloseReason.HandlerFailed({ cause })))
     ),
     now

@@ -33,7 +33,7 @@ const manualServer = Effect.gen(function* () {
 describe("connecting", () => {
   it.effect("L-C1: nobody listens: a typed error that names the address", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(Client.make(Text))
+      const error = yield* Effect.flip(Client.connect(Text))
       assert.propertyVal(error, "_tag", "TransportError")
       assert.propertyVal(error, "kind", "ConnectionRefused")
       assert.include(error.message, "memory:network")
@@ -47,7 +47,7 @@ describe("connecting", () => {
       )
       const port = portOf(server.address)
       yield* server.stop
-      const refused = yield* Effect.flip(Client.make(Text)).pipe(
+      const refused = yield* Effect.flip(Client.connect(Text)).pipe(
         Effect.provide(TransportNode.layerTcpClient({ port }))
       )
       assert.propertyVal(refused, "kind", "ConnectionRefused")
@@ -64,7 +64,7 @@ describe("connecting", () => {
         })
       )
       const scope = yield* Scope.make()
-      const connecting = yield* Client.make(Text).pipe(
+      const connecting = yield* Client.connect(Text).pipe(
         Effect.provideService(Connector, { connect }),
         Scope.provide(scope),
         Effect.forkChild(now)
@@ -85,7 +85,7 @@ describe("connecting", () => {
           )
           const port = portOf(server.address)
           for (let turns = 0; turns < 20; turns++) {
-            const fiber = yield* Effect.scoped(Effect.andThen(Client.make(Text), Effect.never)).pipe(
+            const fiber = yield* Effect.scoped(Effect.andThen(Client.connect(Text), Effect.never)).pipe(
               Effect.provide(TransportNode.layerTcpClient({ port })),
               Effect.forkChild(now)
             )
@@ -95,7 +95,9 @@ describe("connecting", () => {
             yield* Fiber.interrupt(fiber)
           }
           // Those who were connected for the system only are accepted and gone in their time.
-          const last = yield* Client.make(Text).pipe(Effect.provide(TransportNode.layerTcpClient({ port })))
+          const last = yield* Client.connect(Text).pipe(
+            Effect.provide(TransportNode.layerTcpClient({ port }))
+          )
           yield* last.send("last")
           assert.deepStrictEqual(yield* take(last, 1), ["last"])
           yield* eventually(() => Effect.runSync(server.connectionCount) === 1, "only the last one is left")
@@ -113,7 +115,7 @@ describe("connecting", () => {
         return Effect.never
       })
       const Broken = Protocol.make("Broken", { ...Text, framing: Framing.lengthPrefixed({ maxLength: -1 }) })
-      for (const client of [Client.make(Text, { closeTimeout: 0 }), Client.make(Broken)]) {
+      for (const client of [Client.connect(Text, { closeTimeout: 0 }), Client.connect(Broken)]) {
         const error = yield* Effect.flip(client.pipe(Effect.provideService(Connector, { connect })))
         assert.strictEqual(error._tag, "InvalidConfig")
       }
@@ -128,7 +130,7 @@ describe("the end of a client", () => {
     () =>
       Effect.gen(function* () {
         const next = yield* manualServer
-        const client = yield* Client.make(Text)
+        const client = yield* Client.connect(Text)
         const server = yield* next
         server.wire.write(Buffer.from("a\nb\nc\n"))
         server.wire.end()
@@ -147,7 +149,7 @@ describe("the end of a client", () => {
       const next = yield* manualServer
       const big = "x".repeat(100_000)
       const scope = yield* Scope.make()
-      const client = yield* Scope.provide(Client.make(Text), scope)
+      const client = yield* Scope.provide(Client.connect(Text), scope)
       const server = yield* next
       server.pause()
       yield* client.sendAll([big, big, "last"])
@@ -172,7 +174,7 @@ describe("the end of a client", () => {
     Effect.gen(function* () {
       const next = yield* manualServer
       const scope = yield* Scope.make()
-      yield* Scope.provide(Client.make(Text, { closeTimeout: "2 seconds" }), scope)
+      yield* Scope.provide(Client.connect(Text, { closeTimeout: "2 seconds" }), scope)
       const server = yield* next
       const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), now)
       yield* server.ended
@@ -186,7 +188,7 @@ describe("the end of a client", () => {
   it.effect("L-H18: a reset is PeerReset at once, for everyone who waits, after what had come", () =>
     Effect.gen(function* () {
       const next = yield* manualServer
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       const server = yield* next
       server.pause()
       server.wire.write(Buffer.from("before\n"))
@@ -223,7 +225,7 @@ describe("the end of a client", () => {
   it.effect("L-H19: a client that has ended its side still reads; draining never completes on it", () =>
     Effect.gen(function* () {
       const next = yield* manualServer
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       const server = yield* next
       yield* client.send("question")
       yield* client.end
@@ -243,7 +245,7 @@ describe("the end of a client", () => {
     Effect.gen(function* () {
       const Short = Protocol.make("Short", { ...Text, framing: Framing.lines({ maxLength: 4 }) })
       const next = yield* manualServer
-      const client = yield* Client.make(Short)
+      const client = yield* Client.connect(Short)
       const server = yield* next
       server.wire.write(Buffer.from("ok\ntoo long\n"))
       yield* server.ended
@@ -276,7 +278,7 @@ describe("the end of a client", () => {
       for (const end of ["close", "abort"] as const) {
         yield* Effect.scoped(
           Effect.gen(function* () {
-            const client = yield* Client.make(Text)
+            const client = yield* Client.connect(Text)
             yield* client.send("x")
             yield* take(client, 1)
             yield* client[end]

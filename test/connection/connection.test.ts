@@ -244,7 +244,7 @@ describe("sending", () => {
   it.effect("a message that cannot be encoded fails its send, and the connection lives", () =>
     Effect.gen(function* () {
       yield* Server.make(Text, (connection) => Stream.run(connection.messages, connection.sink))
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       yield* client.send("fine")
       const error = yield* Effect.flip(client.sendAll(["ok", "two\nlines", "never"]))
       assert.strictEqual(error._tag, "MessageError")
@@ -258,7 +258,7 @@ describe("sending", () => {
   it.effect("L-H14: what two fibers send at once arrives whole, each in its own order", () =>
     Effect.gen(function* () {
       yield* Server.make(Text, (connection) => Stream.run(connection.messages, connection.sink))
-      const client = yield* Client.make(Text, { outbound: { maxMessages: 2 } })
+      const client = yield* Client.connect(Text, { outbound: { maxMessages: 2 } })
       const sender = (name: string) =>
         Effect.forEach(Array.from({ length: 100 }), (_, i) => client.send(`${name}${i}`), { discard: true })
       yield* Effect.forkChild(Effect.all([sender("a"), sender("b")], { concurrency: 2 }))
@@ -275,7 +275,7 @@ describe("sending", () => {
   it.effect("L-H10, L-H11: sending on a closed connection fails and says why it closed", () =>
     Effect.gen(function* () {
       yield* Server.make(Text, () => Effect.void)
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       const reason = yield* client.closed
       const error = yield* Effect.flip(client.send("late"))
       assert.strictEqual(error._tag, "ConnectionClosed")
@@ -303,7 +303,7 @@ describe("what belongs to a connection", () => {
           })
         )
       )
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       yield* client.sendAll(["ada", "forget", "bob"])
       yield* take(client, 3)
       assert.deepStrictEqual(seen, [undefined, "ada", undefined])
@@ -325,7 +325,7 @@ describe("what belongs to a connection", () => {
             log.push("handler ended")
           })
         )
-        const client = yield* Client.make(Text)
+        const client = yield* Client.connect(Text)
         yield* client.send("x")
         yield* client.close
         assert.strictEqual((yield* client.closed)._tag, "LocalClosed")
@@ -346,7 +346,7 @@ describe("what belongs to a connection", () => {
           Effect.onInterrupt(() => Deferred.succeed(interrupted, undefined))
         )
       )
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       const connection = yield* Deferred.await(ready)
       yield* Effect.all([connection.close, connection.close], { concurrency: 2 })
       yield* Deferred.await(interrupted)
@@ -365,7 +365,7 @@ describe("what belongs to a connection", () => {
       yield* Server.make(Text, (connection) =>
         Effect.andThen(Deferred.succeed(ready, connection), Stream.runDrain(connection.messages))
       )
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       const connection = yield* Deferred.await(ready)
       assert.deepStrictEqual(client.localAddress, connection.remoteAddress)
       assert.deepStrictEqual(client.remoteAddress, connection.localAddress)
@@ -432,7 +432,7 @@ describe("a peer that does not play along", () => {
   it.effect("L-C8: a client reads all that a server sent before it closed, however late it looks", () =>
     Effect.gen(function* () {
       yield* Server.make(Text, (connection) => connection.sendAll(["a", "b", "c"]))
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       yield* client.closed
       assert.deepStrictEqual(yield* Stream.runCollect(client.messages), ["a", "b", "c"])
     }).pipe(provideMemory)
@@ -458,7 +458,7 @@ describe("Handler", () => {
         yield* Effect.scoped(
           Effect.gen(function* () {
             yield* Server.make(Text, handler)
-            const client = yield* Client.make(Text)
+            const client = yield* Client.connect(Text)
             const sent = Array.from({ length: 100 }, (_, i) => `message ${i}`)
             yield* client.sendAll(sent)
             yield* client.end

@@ -537,8 +537,8 @@ describe("options", () => {
       yield* Server.make(Text, (connection) => Stream.runDrain(connection.messages), {
         deadlines: { hello: "off", readIdle: "off" }
       })
-      const patient = yield* Client.make(Text)
-      const strict = yield* Client.make(Text, {
+      const patient = yield* Client.connect(Text)
+      const strict = yield* Client.connect(Text, {
         deadlines: { readIdle: "2 seconds" },
         closeTimeout: "1 second"
       })

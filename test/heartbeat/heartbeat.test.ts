@@ -326,7 +326,7 @@ describe("signs of life that nobody answers", () => {
       yield* Server.make(Beating, (connection) => Stream.run(connection.messages, connection.sink), {
         heartbeat: steady
       })
-      const client = yield* Client.make(Beating, { heartbeat: steady })
+      const client = yield* Client.connect(Beating, { heartbeat: steady })
       for (let i = 1; i <= 8; i++) {
         yield* client.send("data")
         yield* adjust(24_999)
@@ -383,7 +383,7 @@ describe("both ends", () => {
         (connection) => Stream.runForEach(connection.messages, () => Effect.sync(() => messages++)),
         { deadlines: { hello: "off" } }
       )
-      const client = yield* Client.make(Lively)
+      const client = yield* Client.connect(Lively)
       yield* adjust(5 * 3_600_000)
       assert.isTrue(yield* client.trySend("still here"))
       yield* eventually(() => messages === 1, "the message is there")
@@ -401,7 +401,7 @@ describe("both ends", () => {
         (connection) => Stream.run(connection.messages, connection.sink),
         { heartbeat: steady }
       )
-      const client = yield* Client.make(Lively, {
+      const client = yield* Client.connect(Lively, {
         heartbeat: { interval: "5 seconds", misses: 1, jitter: 0 }
       })
       yield* network.setStalled(true)

@@ -78,7 +78,7 @@ describe("over TCP", () => {
         { heartbeat }
       ).pipe(Effect.provide(TransportNode.layerTcp({ host, port: 0 })))
       const { address } = server
-      const client = yield* Client.make(Lively).pipe(
+      const client = yield* Client.connect(Lively).pipe(
         Effect.provide(
           TransportNode.layerTcpClient({ host, port: address._tag === "Tcp" ? address.port : 0 })
         )

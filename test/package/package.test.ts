@@ -139,14 +139,14 @@ export const needsConnector: Layer.Layer<
 
 export const client = Effect.scoped(
   Effect.gen(function* () {
-    const connection = yield* Client.make(Lines)
+    const connection = yield* Client.connect(Lines)
     const id: number = connection.id
     return id
   })
 )
 
 // @ts-expect-error: the messages of Lines are strings
-export const wrong: Effect.Effect<Client.Client<number, number>, unknown, unknown> = Client.make(Lines)
+export const wrong: Effect.Effect<Client.Client<number, number>, unknown, unknown> = Client.connect(Lines)
 
 export const laws = FramingLaws
 `

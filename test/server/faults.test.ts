@@ -66,7 +66,7 @@ describe("connections", () => {
         (i) =>
           Effect.scoped(
             Effect.gen(function* () {
-              const client = yield* Client.make(Text)
+              const client = yield* Client.connect(Text)
               yield* client.send(`${i}`)
               assert.deepStrictEqual(yield* take(client, 1), [`${i}`])
               if (++here === 1000) {
@@ -100,7 +100,7 @@ describe("connections", () => {
         const server = yield* Server.make(Text, (connection) => starts.shift()!(connection))
         const heard: Array<string> = []
         for (let i = 0; i < 4; i++) {
-          const client = yield* Client.make(Text)
+          const client = yield* Client.connect(Text)
           heard.push((yield* client.closed)._tag)
           heard.push(
             ...(yield* Stream.runCollect(client.messages).pipe(Effect.orElseSucceed(() => ["broken"])))
@@ -115,7 +115,7 @@ describe("connections", () => {
           "PeerClosed"
         ])
         yield* until(server, 0)
-        const client = yield* Client.make(Text)
+        const client = yield* Client.connect(Text)
         yield* client.send("still here")
         assert.deepStrictEqual(yield* take(client, 1), ["still here"])
       }).pipe(provideMemory)
@@ -144,7 +144,7 @@ describe("connections", () => {
         )
       )
       for (let i = 0; i < 5; i++) {
-        const client = yield* Client.make(Text)
+        const client = yield* Client.connect(Text)
         assert.deepStrictEqual(yield* Stream.runCollect(client.messages), [])
         yield* until(server, 0)
       }
@@ -155,7 +155,7 @@ describe("connections", () => {
         "LocalClosed",
         "LocalClosed"
       ])
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       yield* client.send("served")
       assert.deepStrictEqual(yield* take(client, 1), ["served"])
     }).pipe(provideMemory)
@@ -292,7 +292,7 @@ describe("peers that send garbage", () => {
         const server = yield* Server.make(Garbled, (connection) =>
           Stream.runForEach(connection.messages, connection.send)
         )
-        const good = yield* Client.make(Garbled)
+        const good = yield* Client.connect(Garbled)
         const random = new SeededRandom(name.length)
         for (let peer = 0; peer < 20; peer++) {
           const bad = yield* rawClient
@@ -319,7 +319,7 @@ describe("a network that breaks", () => {
       const { handler, reasons } = witness()
       const server = yield* Server.make(Text, handler)
       const network = yield* TransportMemory.Network
-      const clients = yield* Effect.forEach(Array.from({ length: 50 }), () => Client.make(Text))
+      const clients = yield* Effect.forEach(Array.from({ length: 50 }), () => Client.connect(Text))
       yield* until(server, 50)
       yield* network.reset
       for (const client of clients) {
@@ -329,7 +329,7 @@ describe("a network that breaks", () => {
       yield* until(server, 0)
       assert.deepStrictEqual(new Set(reasons), new Set(["PeerReset"]))
       assert.strictEqual(reasons.length, 50)
-      const next = yield* Client.make(Text)
+      const next = yield* Client.connect(Text)
       yield* next.send("again")
       assert.deepStrictEqual(yield* take(next, 1), ["again"])
     }).pipe(provideMemory)

@@ -59,7 +59,7 @@ describe("options", () => {
   it.effect("a client tells all that is wrong at once, and knows no options of a server", () =>
     Effect.gen(function* () {
       const wrong = { inbound: { maxBytes: 0 }, closeTimeout: "2 hours", drainTimeout: 0 }
-      assert.deepStrictEqual(Object.keys(yield* problems(Client.make(Text, untyped(wrong)))).sort(), [
+      assert.deepStrictEqual(Object.keys(yield* problems(Client.connect(Text, untyped(wrong)))).sort(), [
         "closeTimeout",
         "drainTimeout",
         "inbound.maxBytes"
@@ -100,9 +100,9 @@ describe("options", () => {
       })
       const expected = ["protocol.framing.maxLength"]
       assert.deepStrictEqual(Object.keys(yield* problems(Server.make(Broken, echo))), expected)
-      assert.deepStrictEqual(Object.keys(yield* problems(Client.make(Broken))), expected)
+      assert.deepStrictEqual(Object.keys(yield* problems(Client.connect(Broken))), expected)
       // Nothing listens after a refusal.
-      assert.propertyVal(yield* Effect.flip(Client.make(Text)), "kind", "ConnectionRefused")
+      assert.propertyVal(yield* Effect.flip(Client.connect(Text)), "kind", "ConnectionRefused")
     }).pipe(provideMemory)
   )
 })
@@ -137,7 +137,7 @@ describe("layers", () => {
         return address
       }).pipe(Effect.provide(Layer.provideMerge(Client.layer(TextClient, Text), Server.layer(Text, echo))))
       assert.deepStrictEqual(name, { _tag: "Memory", name: "network" })
-      assert.propertyVal(yield* Effect.flip(Client.make(Text)), "kind", "ConnectionRefused")
+      assert.propertyVal(yield* Effect.flip(Client.connect(Text)), "kind", "ConnectionRefused")
     }).pipe(provideMemory)
   )
 

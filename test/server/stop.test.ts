@@ -27,7 +27,7 @@ describe("stop", () => {
   it.effect("S-18, L-H22: idle connections close at once, used before or not, and stop returns", () =>
     Effect.gen(function* () {
       const server = yield* Server.make(Text, echo)
-      const clients = yield* Effect.forEach([1, 2, 3], () => Client.make(Text))
+      const clients = yield* Effect.forEach([1, 2, 3], () => Client.connect(Text))
       yield* clients[0]!.send("used")
       yield* take(clients[0]!, 1)
       // The clock stands: nothing of this takes time.
@@ -63,7 +63,7 @@ describe("stop", () => {
             )
           )
         )
-        const client = yield* Client.make(Text)
+        const client = yield* Client.connect(Text)
         yield* client.sendAll(["one", "two"])
         yield* Deferred.await(begun)
         const stopping = yield* Effect.forkChild(server.stop, now)
@@ -131,7 +131,7 @@ describe("stop", () => {
       const server = yield* Server.make(Text, (connection) =>
         Effect.andThen(connection.draining, connection.send("GOODBYE"))
       )
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       yield* until(server, 1)
       yield* TestClock.adjust("5 seconds")
       assert.strictEqual(client.stats.messagesIn, 0)
@@ -150,7 +150,7 @@ describe("stop", () => {
           () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++)),
           { drainTimeout: "10 seconds", killTimeout: "2 seconds" }
         )
-        const clients = yield* Effect.forEach(Array.from({ length: 100 }), () => Client.make(Text))
+        const clients = yield* Effect.forEach(Array.from({ length: 100 }), () => Client.connect(Text))
         const stopping = yield* Effect.forkChild(server.stop, now)
         yield* settle
         yield* TestClock.adjust("9999 millis")
@@ -228,7 +228,7 @@ describe("stop", () => {
               Effect.sync(() => drained++)
             )
           )
-          yield* Client.make(Text)
+          yield* Client.connect(Text)
           yield* until(server, 1)
           yield* Effect.all([server.stop, server.stop, server.stop], { concurrency: 3 })
           yield* server.stop
@@ -261,7 +261,7 @@ describe("stop", () => {
         ),
         now
       )
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       yield* client.send("in flight")
       yield* Deferred.await(begun)
       const interrupting = yield* Effect.forkChild(Fiber.interrupt(running), now)
@@ -276,7 +276,7 @@ describe("stop", () => {
   it.effect("a stop that was given up goes on from there when it is asked again", () =>
     Effect.gen(function* () {
       const server = yield* Server.make(Text, () => Effect.never, { drainTimeout: "10 seconds" })
-      yield* Client.make(Text)
+      yield* Client.connect(Text)
       const first = yield* Effect.forkChild(Effect.timeoutOption(server.stop, "1 seconds"), now)
       yield* settle
       yield* TestClock.adjust("1 seconds")
@@ -301,8 +301,8 @@ describe("stop", () => {
           )
         )
         yield* Deferred.succeed(ready, server)
-        const idle = yield* Client.make(Text)
-        const client = yield* Client.make(Text)
+        const idle = yield* Client.connect(Text)
+        const client = yield* Client.connect(Text)
         yield* until(server, 2)
         yield* client.send("stop")
         assert.strictEqual((yield* idle.closed)._tag, "PeerClosed")
@@ -322,15 +322,15 @@ describe("stop", () => {
           Effect.andThen(connection.send("still served"), Stream.runDrain(connection.messages))
         )
       )
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       yield* until(server, 1)
       const stopping = yield* Effect.forkChild(server.stop, now)
       yield* settle
-      assert.propertyVal(yield* Effect.flip(Client.make(Text)), "kind", "ConnectionRefused")
+      assert.propertyVal(yield* Effect.flip(Client.connect(Text)), "kind", "ConnectionRefused")
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(stopping)
       assert.deepStrictEqual(yield* Stream.runCollect(client.messages), ["still served"])
-      assert.propertyVal(yield* Effect.flip(Client.make(Text)), "kind", "ConnectionRefused")
+      assert.propertyVal(yield* Effect.flip(Client.connect(Text)), "kind", "ConnectionRefused")
     }).pipe(provideMemory)
   )
 
@@ -340,7 +340,7 @@ describe("stop", () => {
       assert.propertyVal(yield* Effect.flip(Effect.scoped(Server.make(Text, echo))), "kind", "AddressInUse")
       yield* first.stop
       yield* Server.make(Text, echo)
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       yield* client.send("second")
       assert.deepStrictEqual(yield* take(client, 1), ["second"])
     }).pipe(provideMemory)

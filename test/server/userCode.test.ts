@@ -143,7 +143,7 @@ describe("code of the user's that throws where nobody expects it", () => {
           echo(connection)
         )
       )
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       yield* client.close
       yield* until(server, 0)
       assert.strictEqual((yield* client.closed)._tag, "LocalClosed")
@@ -159,7 +159,7 @@ describe("code of the user's that throws where nobody expects it", () => {
           Effect.asVoid(connection.send("bye"))
         )
       )
-      const client = yield* Client.make(Text)
+      const client = yield* Client.connect(Text)
       yield* Deferred.await(begun)
       yield* TestClock.adjust("5 seconds")
       yield* until(server, 0)

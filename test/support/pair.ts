@@ -30,7 +30,7 @@ export const open = Effect.fnUntraced(function* <In, Out, E>(
   )
   const connect = Effect.gen(function* () {
     const scope = yield* Effect.scope
-    return yield* Client.make(protocol, options.client).pipe(
+    return yield* Client.connect(protocol, options.client).pipe(
       Effect.provideService(Connector, {
         connect: Effect.orDie(Effect.provideService(opened.connect(server.address), Scope.Scope, scope))
       })

@@ -194,7 +194,7 @@ describe("a connection's messages", () => {
   it("are those of the server on the client", () => {
     compiles(() =>
       Effect.gen(function* () {
-        const client = yield* Client.make(Sum)
+        const client = yield* Client.connect(Sum)
         expectTypeOf(client).toEqualTypeOf<Client.Client<string, Numbers>>()
         expectTypeOf(client.messages).toEqualTypeOf<Stream.Stream<string, ConnectionClosed>>()
         yield* client.send({ numbers: [1] })
@@ -225,7 +225,7 @@ describe("a connection's messages", () => {
   it("send takes no others, on the client", () => {
     compiles(() =>
       Effect.gen(function* () {
-        const client = yield* Client.make(Sum)
+        const client = yield* Client.connect(Sum)
         yield* client.send({ numbers: [] })
         // @ts-expect-error
         yield* client.send("text")
@@ -270,8 +270,8 @@ describe("a connection's messages", () => {
     // @ts-expect-error
     compiles(() => Server.make(Sum, () => Effect.void, { onMessageError: "ignore" }))
     // @ts-expect-error
-    compiles(() => Client.make(Sum, { onMessageError: () => "text" }))
-    compiles(() => Client.make(Sum, { onMessageError: () => ({ numbers: [] }) }))
+    compiles(() => Client.connect(Sum, { onMessageError: () => "text" }))
+    compiles(() => Client.connect(Sum, { onMessageError: () => ({ numbers: [] }) }))
   })
 
   it("the errors of sending are those that it names", () => {

@@ -110,7 +110,7 @@ describe("requirements of a server", () => {
 
 describe("requirements of a client", () => {
   it("are the transport and a scope, where nothing else is used", () => {
-    const client = Client.make(Sum)
+    const client = Client.connect(Sum)
     expectTypeOf(client).toEqualTypeOf<
       Effect.Effect<
         Client.Client<string, { readonly numbers: ReadonlyArray<number> }>,
@@ -122,9 +122,9 @@ describe("requirements of a client", () => {
   })
 
   it("are those of its codecs too, and not of the server's", () => {
-    const client = Client.make(Sealed)
+    const client = Client.connect(Sealed)
     expectTypeOf<Services<typeof client>>().toEqualTypeOf<Connector | Scope.Scope | Seal>()
-    const flipped = Client.make(Protocol.flip(Sealed))
+    const flipped = Client.connect(Protocol.flip(Sealed))
     expectTypeOf<Services<typeof flipped>>().toEqualTypeOf<Connector | Scope.Scope | Key>()
   })
 

@@ -1,0 +1,263 @@
+/** The life of one peer: what its wire and its queues tell, and the order in which it ends. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { CloseReason } from "../CloseReason.ts"
+import type { PolicyName } from "../Outbound.ts"
+import { ConnectionClosed } from "../SluiceError.ts"
+import type { Wire, WireReceiver } from "../Transport.ts"
+import type { ConnectionImpl } from "./connection.ts"
+import type { ConnectionShared } from "./connectionShared.ts"
+import type { DeadlineWatch } from "./deadlineWatch.ts"
+import { Drops } from "./drops.ts"
+import type { Heartbeat } from "./heartbeat.ts"
+import type { InboundQueue } from "./inboundQueue.ts"
+import type { OutboundQueue } from "./outboundQueue.ts"
+import type { Reader } from "./reader.ts"
+import { Signal } from "./signal.ts"
+
+let lastId = 0
+
+const done = Exit.fail(Cause.Done())
+
+type Ended = "handler" | "broken"
+
+/** Output that the peer did not take: messages still in the queue, and bytes, those in the wire included. */
+interface Lost {
+  readonly messages: number
+  readonly bytes: number
+}
+
+export abstract class ConnectionLife<In, Out> implements WireReceiver {
+  readonly id = ++lastId
+  readonly wire: Wire
+  readonly shared: ConnectionShared<In, Out>
+  abstract readonly inbound: InboundQueue<In>
+  abstract readonly outbound: OutboundQueue
+  abstract readonly reader: Reader<In, Out>
+  abstract readonly deadlines: DeadlineWatch<In, Out>
+  abstract readonly heartbeat: Heartbeat<In, Out> | undefined
+  readonly openedAt: number
+  /** The opening, in milliseconds of the monotonic clock. */
+  readonly opened: number
+
+  /** What the peer did not get; there once something was dropped. */
+  drops: Drops | undefined
+  /** When bytes were handed to the wire last, in milliseconds of the monotonic clock; -1 for never. */
+  lastWrite = -1
+  /** The wire is gone. */
+  readonly gone = new Signal()
+  /** The server began to stop. */
+  readonly drainBegun = new Signal()
+  /** No more input comes, and all of it is in the inbound queue. */
+  readonly inputDone = new Signal()
+  protected reason: CloseReason | undefined
+  protected readonly finished = new Signal()
+  private closing = false
+  private drainReason: CloseReason | undefined
+  private lost: Lost | undefined
+  private handler: Fiber.Fiber<unknown, unknown> | undefined
+  private onEnded: ((by: Ended) => void) | undefined
+
+  constructor(wire: Wire, shared: ConnectionShared<In, Out>) {
+    this.wire = wire
+    this.shared = shared
+    this.openedAt = shared.clock.currentTimeMillisUnsafe()
+    this.opened = shared.now()
+  }
+
+  /** The same connection as its handler holds it. */
+  protected abstract readonly self: ConnectionImpl<In, Out>
+
+  // --- what the wire tells ---
+
+  onData(chunk: Uint8Array): void {
+    // What a handler answers within this call leaves in one write at its end.
+    this.outbound.cork()
+    this.reader.chunk(chunk)
+    this.outbound.uncork()
+  }
+
+  onEnd(): void {
+    this.outbound.cork()
+    this.reader.end()
+    this.outbound.uncork()
+  }
+
+  onDrain(): void {
+    this.outbound.drained()
+  }
+
+  onClose(error: string | undefined): void {
+    if (error !== undefined || !this.reader.endSeen) {
+      const reason = CloseReason.PeerReset({ detail: error ?? "closed without an end" })
+      this.reason ??= reason
+      // What was read before is still delivered, even where it waits for its turn.
+      this.reader.fail(reason)
+    }
+    this.outbound.abandon()
+    this.gone.fire()
+  }
+
+  // --- what the queues tell ---
+
+  /** The outbound queue hands bytes to the wire. */
+  written(): void {
+    this.lastWrite = this.shared.now()
+    this.deadlines.wrote(this.lastWrite)
+  }
+
+  /** The wire takes no more. */
+  outboundBlocked(): void {
+    this.deadlines.blocked(this.lastWrite)
+  }
+
+  /** Messages were dropped, or refused to somebody who cannot wait. */
+  outboundDropped(policy: PolicyName, messages: number, bytes: number): void {
+    const { deadlines, now, tellDropped } = this.shared
+    this.drops ??= new Drops(deadlines.scheduler, now, (...counts) => tellDropped?.(this.self, ...counts))
+    this.drops.add(policy, messages, bytes)
+  }
+
+  /** The peer does not keep up, and the policy is to part. */
+  slowConsumer(): void {
+    const { bytes, messages } = this.outbound
+    this.closeWith(CloseReason.SlowConsumer({ messages, bytes }))
+  }
+
+  /** The reader reads again. */
+  readingAgain(now: number): void {
+    this.deadlines.readingAgain(now)
+    this.heartbeat?.readingAgain()
+  }
+
+  // --- how it ends ---
+
+  /** Has lived long enough: ends politely, as when the server stops, and for `reason` if nothing comes before. */
+  retire(reason: CloseReason): void {
+    this.drainReason = reason
+    if (this.shared.retire === undefined) this.drain()
+    else this.shared.retire(this.self)
+  }
+
+  /** No more input comes, in good order. */
+  inputEnded(): void {
+    this.inbound.end(() => done)
+    this.inputDone.fire()
+  }
+
+  /** The connection cannot go on: what was accepted is still handled, then the handler is told. */
+  broken(reason: CloseReason): void {
+    this.reason ??= reason
+    this.deadlines.stop()
+    this.inbound.end(() => Exit.fail(this.closedError()))
+    this.inputDone.fire()
+    this.onEnded?.("broken")
+  }
+
+  /** No more input is taken; what was accepted is still handled. */
+  drain(): void {
+    if (this.drainBegun.fired) return
+    this.drainBegun.fire()
+    this.reader.drain()
+  }
+
+  /** Closes for `reason`: interrupts the handler; what was sent is still flushed. */
+  closeWith(reason: CloseReason): void {
+    this.reason ??= reason
+    this.deadlines.stop()
+    this.closing = true
+    this.reader.stop()
+    this.inbound.end(() => Exit.fail(this.closedError()))
+    this.handler?.interruptUnsafe()
+    this.onEnded?.("broken")
+  }
+
+  /** The handler fiber is there; bytes may flow. */
+  start(handler: Fiber.Fiber<unknown, unknown>): void {
+    this.handler = handler
+    if (this.closing) handler.interruptUnsafe()
+    this.deadlines.start()
+    this.wire.attach(this)
+  }
+
+  /** The handler completed, or the connection broke, whichever is first. */
+  awaitEnded(handler: Fiber.Fiber<unknown, unknown>): Effect.Effect<Ended> {
+    return Effect.callback<Ended>((resume) => {
+      this.onEnded = (by) => {
+        this.onEnded = undefined
+        resume(Exit.succeed(by))
+      }
+      handler.addObserver(() => this.onEnded?.("handler"))
+      if (this.reason !== undefined) this.onEnded?.("broken")
+    })
+  }
+
+  /** The handler is done: why, if nothing ended the connection before it. */
+  handlerDone(exit: Exit.Exit<unknown, unknown> | undefined): void {
+    this.outbound.close()
+    this.deadlines.stop()
+    if (this.reason === undefined) {
+      if (exit !== undefined && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
+        this.reason = CloseReason.HandlerFailed({ cause: exit.cause })
+      } else if (this.drainBegun.fired) {
+        this.reason = this.drainReason ?? CloseReason.ServerStopped()
+      } else {
+        this.reason = this.reader.ended ? CloseReason.PeerClosed() : CloseReason.LocalClosed()
+      }
+    }
+    this.reader.stop()
+    this.inbound.end(() => Exit.fail(this.closedError()))
+  }
+
+  /** Whether nothing has to be waited for but the wire's own close. */
+  get endsAtOnce(): boolean {
+    return this.gone.fired || (this.reader.ended && this.outbound.idle && this.wire.unsent === 0)
+  }
+
+  /** Our part is done and with the kernel; only the peer's end is awaited. */
+  get lingering(): boolean {
+    return this.handler?.pollUnsafe() !== undefined && this.outbound.finished && this.wire.unsent === 0
+  }
+
+  /** Releases the wire. What the peer has not taken by now is lost. */
+  cut(): void {
+    if (this.gone.fired) return
+    const bytes = this.outbound.waitingBytes + this.wire.unsent
+    if (bytes > 0) this.lost = { messages: this.outbound.messages, bytes }
+    this.wire.destroy()
+  }
+
+  /** What was lost by the cut, once. */
+  takeLost(): Lost | undefined {
+    const { lost } = this
+    this.lost = undefined
+    return lost
+  }
+
+  /** The very end. Returns the reason. */
+  finish(): CloseReason {
+    this.finished.fire()
+    return this.currentReason()
+  }
+
+  protected currentReason(): CloseReason {
+    return this.reason ?? CloseReason.LocalClosed()
+  }
+
+  /** What to fail with from now on. */
+  closedError(): ConnectionClosed {
+    return new ConnectionClosed({ connection: this.id, reason: this.currentReason() })
+  }
+
+  /** What a protocol's own functions did wrong, outside the handler: the connection ends as if the handler had. */
+  fault(defect: unknown): void {
+    this.closeWith(CloseReason.HandlerFailed({ cause: Cause.die(defect) }))
+  }
+
+  /** Whether its reason is known. */
+  get ending(): boolean {
+    return this.reason !== undefined
+  }
+}

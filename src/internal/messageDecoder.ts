@@ -1,0 +1,200 @@
+/** Frames to messages to the inbound queue. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { type CodecError, MessageError } from "../SluiceError.ts"
+import { hexExcerpt, totalLength } from "./bytes.ts"
+import { codecError } from "./codec/schemaCodec.ts"
+import { UnknownMessage } from "./codec/tagged.ts"
+import type { ConnectionImpl } from "./connection.ts"
+import { settled } from "./settled.ts"
+
+/** What decoding needs of the reading. */
+interface Flow {
+  readonly pause: () => void
+  /** The fiber is through with its frames. */
+  readonly caughtUp: () => void
+  /** A frame is no message, and the policy is to close. */
+  readonly wrong: (error: MessageError) => void
+}
+
+/**
+ * While codec and policy answer at once, frames become a batch in the inbound queue within the same call. Only what
+ * needs an effect (a codec with services, a reply to a bad message) goes over the reader fiber, with reading paused
+ * meanwhile; that fiber is otherwise parked.
+ */
+export class MessageDecoder<In, Out> {
+  /** Messages so far, those left out included. */
+  taken = 0
+  skipped = 0
+  unknown = 0
+  /** Set by a handler that wants messages with unknown ids too. */
+  deliverUnknown = false
+
+  private readonly connection: ConnectionImpl<In, Out>
+  private readonly flow: Flow
+  /** Frames that wait for the reader fiber; undefined while it is parked. */
+  private backlog: Array<Uint8Array> | undefined
+  private wake: (() => void) | undefined
+  private stopped = false
+
+  constructor(connection: ConnectionImpl<In, Out>, flow: Flow) {
+    this.connection = connection
+    this.flow = flow
+  }
+
+  /** Whether frames wait for the reader fiber. */
+  get busy(): boolean {
+    return this.backlog !== undefined
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.backlog = undefined
+  }
+
+  /** The next frames, in order. */
+  handle(frames: Array<Uint8Array>): void {
+    if (frames.length === 0 || this.stopped) return
+    if (this.backlog !== undefined) {
+      for (const frame of frames) this.backlog.push(frame)
+      return
+    }
+    if (this.connection.shared.identity && this.connection.heartbeat === undefined) {
+      this.taken += frames.length
+      // `identity` says that the messages are the frames.
+      this.deliver(frames as Array<unknown> as Array<In>, totalLength(frames))
+      return
+    }
+    const messages: Array<In> = []
+    let bytes = 0
+    for (let i = 0; i < frames.length; i++) {
+      const frame = frames[i]!
+      const decoded = settled(this.decode(frame))
+      if (decoded === undefined) {
+        this.deliver(messages, bytes)
+        this.handOver(frames.slice(i))
+        return
+      }
+      if (Exit.isSuccess(decoded)) {
+        bytes += frame.length
+        this.take(decoded.value, messages)
+        continue
+      }
+      const policy = this.connection.shared.onMessageError
+      if (policy === "skip") {
+        this.taken++
+        this.skipped++
+        continue
+      }
+      this.deliver(messages, bytes)
+      if (policy === "close") {
+        this.flow.wrong(this.messageError(frame, decoded.cause))
+      } else {
+        this.handOver(frames.slice(i))
+      }
+      return
+    }
+    this.deliver(messages, bytes)
+  }
+
+  /** Leaves the frames to the reader fiber and stops reading until it is through. */
+  private handOver(frames: Array<Uint8Array>): void {
+    this.backlog = frames
+    this.flow.pause()
+    this.wake?.()
+  }
+
+  /** One frame of the backlog. */
+  private next(backlog: Array<Uint8Array>): Effect.Effect<void> {
+    const frame = backlog.shift()
+    if (frame === undefined) {
+      this.backlog = undefined
+      this.flow.caughtUp()
+      return Effect.void
+    }
+    return Effect.matchCauseEffect(this.decode(frame), {
+      onSuccess: (message) => {
+        const messages: Array<In> = []
+        this.take(message, messages)
+        this.deliver(messages, frame.length)
+        return Effect.void
+      },
+      onFailure: (cause) => (Cause.hasInterruptsOnly(cause) ? Effect.interrupt : this.refused(frame, cause))
+    })
+  }
+
+  /** A frame of the backlog that is no message. */
+  private refused(frame: Uint8Array, cause: Cause.Cause<CodecError>): Effect.Effect<void> {
+    const error = this.messageError(frame, cause)
+    const policy = this.connection.shared.onMessageError
+    if (policy === "skip") {
+      this.skipped++
+      return Effect.void
+    }
+    if (policy === "close") {
+      this.backlog = undefined
+      this.flow.wrong(error)
+      return Effect.void
+    }
+    this.skipped++
+    // A reply that cannot be sent finds the connection closing, which has its own reason.
+    return Effect.suspend(() => Effect.ignore(this.connection.send(policy(error))))
+  }
+
+  private decode(frame: Uint8Array): Effect.Effect<In, CodecError> {
+    try {
+      return this.connection.shared.decode(frame)
+    } catch (defect) {
+      return Exit.fail(codecError("codec", String(defect)))
+    }
+  }
+
+  private take(message: In, messages: Array<In>): void {
+    const { heartbeat } = this.connection
+    if (heartbeat !== undefined && !(message instanceof UnknownMessage) && heartbeat.takes(message)) return
+    this.taken++
+    if (message instanceof UnknownMessage) {
+      this.unknown++
+      if (!this.deliverUnknown) return
+    }
+    messages.push(message)
+  }
+
+  private deliver(messages: Array<In>, bytes: number): void {
+    if (messages.length === 0) return
+    const { inbound } = this.connection
+    // Not empty, see above.
+    inbound.push(messages as [In, ...Array<In>], bytes)
+    if (inbound.full) this.flow.pause()
+  }
+
+  /** The reader fiber: does what needs effects, in order, and is parked otherwise. */
+  run(): Effect.Effect<void> {
+    return Effect.whileLoop({
+      while: () => !this.stopped,
+      body: () => (this.backlog === undefined ? this.parked() : this.next(this.backlog)),
+      step: () => {}
+    })
+  }
+
+  private parked(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      this.wake = () => {
+        this.wake = undefined
+        resume(Exit.void)
+      }
+    })
+  }
+
+  private messageError(frame: Uint8Array, cause: Cause.Cause<CodecError>): MessageError {
+    const failure = Cause.findErrorOption(cause)
+    return new MessageError({
+      connection: this.connection.id,
+      direction: "inbound",
+      index: this.taken++,
+      issue: failure._tag === "Some" ? failure.value : codecError("codec", Cause.pretty(cause)),
+      excerpt: hexExcerpt(frame)
+    })
+  }
+}
