@@ -61,7 +61,7 @@ export const connect: <FromClient, FromServer, ServerServices, ClientServices>(
 ) {
   const settings = yield* decodeSettings(ClientSettings, options, protocol)
   const shared = yield* makeShared({
-    framing: protocol.framing,
+    protocol,
     decoder: protocol.fromServer,
     encoder: protocol.fromClient,
     settings,

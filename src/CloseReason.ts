@@ -26,6 +26,7 @@ import type * as Error from "./SluiceError.ts"
  * - `SlowConsumer`: the peer did not take its messages in time, and the policy is to disconnect; so many messages and
  *   bytes waited for it, see `Outbound`
  * - `Refused`: the peer was not admitted; `error` is what `Handler.authenticate` rejected it with
+ * - `TlsFailed`: `startTls` had begun and did not come to an agreement
  * - `ServerStopped`: the server was stopped while the connection was open
  *
  * @category models
@@ -43,6 +44,7 @@ export type CloseReason = Data.TaggedEnum<{
   RateExceeded: { readonly limit: "messages" | "bytes" }
   SlowConsumer: { readonly messages: number; readonly bytes: number }
   Refused: { readonly reason: RefusedReason; readonly error?: unknown }
+  TlsFailed: { readonly error: Error.TransportError }
   ServerStopped: {}
 }>
 

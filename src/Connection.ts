@@ -12,7 +12,9 @@ import type * as Stream from "effect/Stream"
 import type { CloseReason } from "./CloseReason.ts"
 import type { Deadline, Idle, Limit } from "./Deadlines.ts"
 import type { Policy, Sent } from "./Outbound.ts"
-import type { ConnectionClosed, MessageError } from "./SluiceError.ts"
+import type { Protocol } from "./Protocol.ts"
+import type { ConnectionClosed, InvalidConfig, MessageError, TransportError } from "./SluiceError.ts"
+import type { StartTlsOptions } from "./Tls.ts"
 import type { Address, TlsDetails } from "./Transport.ts"
 
 /**
@@ -102,6 +104,40 @@ export interface Connection<out In, in Out> {
    */
   readonly extendDeadline: (deadline: Deadline, by: Duration.Input) => Effect.Effect<void>
 
+  /**
+   * Leaves the protocol at hand for another one, at once, and returns the same connection with its new messages. For a
+   * connection whose protocol is `Protocol.switchable`; any other fails with `InvalidConfig`, as does a protocol with
+   * problems.
+   *
+   * `next` is read from where the last message that was taken ends: the bytes behind it are its first ones, however the
+   * network cut them. What was sent before leaves before all that is sent afterwards. This end has the server's part in
+   * `next`; a client switches to `Protocol.flip(next)`.
+   *
+   * Id, scope, attributes, numbers, deadlines, rate and bounds go on. The heartbeat is that of `next`, with the intervals
+   * that the server or client was given. The connection as it was held before ends: its `messages` end, and its sends fail with
+   * `MessageError`; whatever else it has works on. The server's `goodbye`, broadcasts and `unicast` speak the server's
+   * protocol and leave a connection out that has switched; its handler sees `draining`.
+   */
+  readonly switchProtocol: <NextIn, NextOut, Services, PeerServices>(
+    next: Protocol<NextIn, NextOut, Services, PeerServices>,
+    options?: SwitchOptions<NoInfer<NextOut>>
+  ) => Effect.Effect<Connection<NextIn, NextOut>, ConnectionClosed | InvalidConfig, Services>
+  /**
+   * Goes on in TLS, as its server or as its client, and says what was agreed. For TCP and Unix sockets with a protocol that
+   * is `Protocol.switchable`.
+   *
+   * In order: the options are checked and files read, and nothing has changed where that fails. Then nothing more is
+   * taken as plain text, and what came behind the last message that was taken is discarded and counted: nobody vouches
+   * for it, and a command smuggled in there would count as said under TLS. Then `ready`, the last message in plain text,
+   * is sent behind what waits; sends from now on wait for TLS. Then comes the handshake. A server that answers STARTTLS
+   * gives its answer as `ready`: sent before, it could bring the client's handshake here early, to be discarded.
+   *
+   * A handshake that fails, takes too long, or is interrupted closes the connection with the reason `TlsFailed`.
+   */
+  readonly startTls: (
+    options: StartTlsOptions & { readonly ready?: Out | undefined }
+  ) => Effect.Effect<StartedTls, ConnectionClosed | InvalidConfig | MessageError | TransportError>
+
   /** What handlers attached to this connection. */
   readonly attributes: Attributes
   /** Forks work that belongs to the connection: interrupted when the handler is done. */
@@ -143,6 +179,33 @@ export interface ConnectionStats {
    * did not read. Undefined before the first answer, and where we do not ping.
    */
   readonly roundTripMillis: number | undefined
+}
+
+/**
+ * What a connection does in the protocol that it switches to, as far as that depends on the protocol's messages.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface SwitchOptions<Out> {
+  /** As in the options of a server or client. Default `close`. */
+  readonly onMessageError?: "close" | "skip" | ((error: MessageError) => Out) | undefined
+  /** As in the options of a server or client. Default `close`. */
+  readonly onIdle?: "close" | IdleHandler<Out> | undefined
+  /** As `outbound.policy` in the options of a server or client. Default `Outbound.suspend`. */
+  readonly policy?: Policy<Out> | undefined
+}
+
+/**
+ * How TLS began on a connection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StartedTls {
+  readonly tls: TlsDetails
+  /** Bytes in plain text that came behind the last message taken, and were discarded. From an honest peer none. */
+  readonly discarded: number
 }
 
 /**

@@ -52,13 +52,13 @@ export interface ConnectionInfo {
 }
 
 /**
- * What became of a message to one connection: it is in the outbound queue, the queue was full, or the connection is
- * closed, on its way to it, or was never there.
+ * What became of a message to one connection: it is in the outbound queue, the queue was full, the connection is
+ * closed, on its way to it, or was never there, or it has switched to another protocol than the server's.
  *
  * @category models
  * @since 0.1.0
  */
-export type Delivery = "queued" | "full" | "closed"
+export type Delivery = "queued" | "full" | "closed" | "switched"
 
 /**
  * Who got a broadcast and who did not, in ascending order of the ids.

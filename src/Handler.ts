@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Attribute, Connection, SendError } from "./Connection.ts"
 import { authenticated } from "./internal/authenticate.ts"
-import { ConnectionImpl } from "./internal/connection.ts"
+import { coreOf } from "./internal/coreOf.ts"
 import { forEachEager } from "./internal/forEachEager.ts"
 import type { Protocol, UnknownMessage } from "./Protocol.ts"
 import type { ConnectionClosed } from "./SluiceError.ts"
@@ -144,8 +144,8 @@ export const route = <
     return found === undefined ? Effect.void : found(message, connection)
   })
   return (connection) => {
-    if (otherwise !== undefined && connection instanceof ConnectionImpl)
-      connection.reader.messages.deliverUnknown = true
+    const core = otherwise === undefined ? undefined : coreOf(connection)
+    if (core !== undefined) core.reader.messages.deliverUnknown = true
     return handle(connection)
   }
 }

@@ -32,6 +32,8 @@ export interface Protocol<
   readonly fromServer: Codec.Codec<FromServer, ClientServices, ServerServices>
   /** How pings and pongs look; see {@link heartbeat}. */
   readonly heartbeat?: HeartbeatMessages<FromClient, FromServer> | undefined
+  /** Whether a connection may leave it for another one; see {@link switchable}. */
+  readonly switchable?: boolean | undefined
   /** What is wrong with it; empty for a protocol that works. A server or client refuses the others. */
   readonly problems: ReadonlyArray<OptionProblem>
 }
@@ -73,6 +75,7 @@ export const flip = <FromClient, FromServer, ServerServices, ClientServices>(
   framing: protocol.framing,
   fromClient: protocol.fromServer,
   fromServer: protocol.fromClient,
+  ...(protocol.switchable && { switchable: true }),
   ...(protocol.heartbeat && {
     heartbeat: { fromClient: protocol.heartbeat.fromServer, fromServer: protocol.heartbeat.fromClient }
   }),
@@ -116,6 +119,48 @@ export const heartbeat = <FromClient, FromServer, ServerServices, ClientServices
   heartbeat: messages,
   problems: [...protocol.problems, ...heartbeatProblems(messages)]
 })
+
+/**
+ * The same protocol, which a connection may leave: for another protocol with `connection.switchProtocol`, or for TLS
+ * with `connection.startTls`.
+ *
+ * Such a connection looks at its bytes one message at a time: the bytes behind a message stay as they are until its
+ * handler asks for the next one, for they may be of another protocol. Meanwhile nothing more is read; what one read
+ * held (at most 64 KiB) waits, and pings in it are answered when their turn comes. The peer's end too is told only
+ * when all before it was taken. It costs a look at every single byte, so it is meant for greetings and negotiations:
+ * a protocol that is entered by a switch and is not switchable itself is read as fast as ever.
+ *
+ * **Example** (Lines, until the client asks for JSON)
+ *
+ * ```ts
+ * import { Codec, Framing, Handler, Protocol, Server } from "effect-sluice"
+ * import { Effect, Schema, Stream } from "effect"
+ *
+ * const Plain = Protocol.switchable(
+ *   Protocol.make("Plain", { framing: Framing.lines(), fromClient: Codec.utf8, fromServer: Codec.utf8 })
+ * )
+ * const Event = Codec.json(Schema.Struct({ level: Schema.Finite }))
+ * const Events = Protocol.make("Events", {
+ *   framing: Framing.lengthPrefixed(),
+ *   fromClient: Event,
+ *   fromServer: Event
+ * })
+ *
+ * const server = Server.make(Plain, Handler.each((line, connection) =>
+ *   line !== "JSON" ? connection.send(`no ${line} here`) : Effect.gen(function* () {
+ *     yield* connection.send("JSON it is")
+ *     const events = yield* connection.switchProtocol(Events)
+ *     yield* Stream.run(events.messages, events.sink)
+ *   })
+ * ))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const switchable = <FromClient, FromServer, ServerServices, ClientServices>(
+  protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>
+): Protocol<FromClient, FromServer, ServerServices, ClientServices> => ({ ...protocol, switchable: true })
 
 /**
  * A message of a tagged protocol whose id nobody knows. The connection counts it and lives; `Handler.route` hands

@@ -273,7 +273,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
 ) {
   const settings = yield* decodeSettings(ServerSettings, options, protocol)
   const shared = yield* makeShared({
-    framing: protocol.framing,
+    protocol,
     decoder: protocol.fromClient,
     encoder: protocol.fromServer,
     settings,

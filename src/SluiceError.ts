@@ -226,11 +226,12 @@ export type TransportFailure =
   | "BadCertificate"
   | "UnreadableFile"
   | "HandshakeFailed"
+  | "NotSupported"
   | "Closed"
   | "Unknown"
 
 /**
- * A transport could not listen or connect.
+ * A transport could not listen or connect, or not start TLS on a connection.
  *
  * `kind` is what went wrong in a word, `address` what it was tried on, `detail` the system's own words.
  *
@@ -238,7 +239,7 @@ export type TransportFailure =
  * @since 0.1.0
  */
 export class TransportError extends Data.TaggedError("TransportError")<{
-  readonly operation: "listen" | "connect"
+  readonly operation: "listen" | "connect" | "startTls"
   readonly kind: TransportFailure
   readonly address: string
   readonly detail: string

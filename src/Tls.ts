@@ -87,3 +87,29 @@ export interface TlsClientOptions extends TlsIdentity {
   /** Default `TLSv1.2`. */
   readonly minVersion?: TlsVersion | undefined
 }
+
+/**
+ * TLS as a client on a connection that exists already.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface StartTlsClientOptions extends TlsClientOptions {
+  /**
+   * The host name to ask for (SNI) and to find in the certificate. Default: the address that the connection is to, which
+   * few certificates are made out to. Over a Unix socket it must be given, unless `trust` is `any`.
+   */
+  readonly servername?: string | undefined
+  /** The time for what was sent to leave and for the whole handshake, 10 milliseconds to 10 minutes. Default 5 seconds. */
+  readonly handshakeTimeout?: Duration.Input | undefined
+}
+
+/**
+ * TLS on a connection that exists already: which part this end takes in the handshake, and the options of that part.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export type StartTlsOptions =
+  | { readonly server: TlsServerOptions; readonly client?: undefined }
+  | { readonly client: StartTlsClientOptions; readonly server?: undefined }

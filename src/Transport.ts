@@ -7,9 +7,11 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { TransportError } from "./SluiceError.ts"
+import type { InvalidConfig, TransportError } from "./SluiceError.ts"
+import type { StartTlsOptions } from "./Tls.ts"
 
 /**
  * Where an end of a connection is.
@@ -130,6 +132,35 @@ export interface Wire {
   readonly reset: () => void
   /** Releases everything at once. Where our side has ended and been flushed, the peer sees an orderly close. */
   readonly destroy: () => void
+  /**
+   * Makes TLS on this wire ready: options checked, files read, nothing changed yet. Left out by a transport that knows
+   * no TLS on a connection that exists already.
+   */
+  readonly startTls?:
+    | ((options: StartTlsOptions) => Effect.Effect<TlsUpgrade, InvalidConfig | TransportError>)
+    | undefined
+}
+
+/**
+ * How a wire changes from plain text to TLS, for a connection that drives it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TlsUpgrade {
+  /** The time for all of it. */
+  readonly timeout: Duration.Duration
+  /**
+   * Tells its receiver nothing more until the handshake is through, except that the wire is gone; drops bytes that were
+   * read and not told yet and says how many. What comes from now on is the handshake's. What is still to be written
+   * goes out in plain text.
+   */
+  readonly begin: () => number
+  /**
+   * The handshake, once all that was written is with the kernel. Afterwards the wire is TLS, and paused. Where it fails
+   * the wire is of no use any more.
+   */
+  readonly handshake: Effect.Effect<TlsDetails, TransportError>
 }
 
 /**

@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import { CloseReason } from "../CloseReason.ts"
 import type { Attribute, Connection } from "../Connection.ts"
 import { ConnectionClosed } from "../SluiceError.ts"
-import { ConnectionImpl } from "./connection.ts"
+import type { ConnectionImpl } from "./connection.ts"
+import { coreOf } from "./coreOf.ts"
 
 interface Proof<In, Out, Identity, Rejection, E, ProveServices, R> {
   readonly prove: (
@@ -42,10 +43,10 @@ export const authenticated =
     proof: Proof<In, Out, Identity, Rejection, E, ProveServices, R>
   ) =>
   (connection: Connection<In, Out>): Effect.Effect<unknown, E, ProveServices | R> => {
-    if (!(connection instanceof ConnectionImpl)) {
+    const own = coreOf(connection)
+    if (own === undefined) {
       return Effect.die(new Error("only connections of a server or client can be authenticated"))
     }
-    const own: ConnectionImpl<In, Out> = connection
     const refuse = (error?: unknown) =>
       Effect.sync(() => own.closeWith(CloseReason.Refused({ reason: "unauthenticated", error })))
     const reject = (error: Rejection): Effect.Effect<void> => {
@@ -53,7 +54,7 @@ export const authenticated =
       if (!isRejection(error)) return Effect.void
       return Effect.suspend(() => {
         const farewell = proof.farewell?.(error)
-        return farewell === undefined ? Effect.void : Effect.ignore(own.trySend(farewell))
+        return farewell === undefined ? Effect.void : Effect.ignore(connection.trySend(farewell))
       }).pipe(Effect.andThen(refuse(error)))
     }
     return Effect.suspend(() => proof.prove(nextOf(own), connection)).pipe(

@@ -20,27 +20,45 @@ import { InboundQueue } from "./inboundQueue.ts"
 import { OutboundQueue } from "./outboundQueue.ts"
 import { Reader } from "./reader.ts"
 import { Sender } from "./sender.ts"
+import { startTls } from "./startTls.ts"
+import { type Switched, switchProtocol } from "./switching.ts"
 
 export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements Connection<In, Out> {
-  readonly inbound: InboundQueue<In>
+  inbound: InboundQueue<In>
   readonly outbound: OutboundQueue
   readonly reader: Reader<In, Out>
   readonly deadlines: DeadlineWatch<In, Out>
-  readonly heartbeat: Heartbeat<In, Out> | undefined
+  heartbeat: Heartbeat<In, Out> | undefined
   readonly scope = Scope.makeUnsafe()
-  private readonly sender: Sender<Out>
+  readonly sender: Sender<Out>
+  /** What became of the connection when it left the protocol that it was made with. */
+  switched: Switched<In, Out> | undefined
   private attributeMap: AttributeMap | undefined
 
   constructor(wire: Wire, shared: ConnectionShared<In, Out>) {
     super(wire, shared)
-    this.inbound = new InboundQueue(shared.inboundLimits.maxMessages, shared.inboundLimits.maxBytes, () =>
-      this.reader.roomAgain()
-    )
+    this.inbound = this.newInbound()
     this.outbound = new OutboundQueue(wire, shared.framing, shared.outboundLimits, this)
     this.deadlines = new DeadlineWatch(this)
     this.heartbeat = shared.heartbeat && new Heartbeat(this, shared.heartbeat)
     this.reader = new Reader(this)
     this.sender = new Sender(this)
+  }
+
+  /** An inbound queue that this connection's reader fills. */
+  newInbound<A>(): InboundQueue<A> {
+    const { maxBytes, maxMessages } = this.shared.inboundLimits
+    return new InboundQueue(
+      maxMessages,
+      maxBytes,
+      () => this.reader.roomAgain(),
+      this.shared.switchable ? () => this.reader.asked() : undefined
+    )
+  }
+
+  /** The connection as whoever speaks the protocol at hand holds it. */
+  get speaking(): Connection<In, Out> {
+    return this.switched?.current ?? this
   }
 
   protected get self(): this {
@@ -60,7 +78,7 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   }
 
   get messages(): Stream.Stream<In, ConnectionClosed> {
-    return Stream.fromPull(Exit.succeed(this.inbound.take()))
+    return Stream.fromPull(Exit.succeed((this.switched?.left ?? this.inbound).take()))
   }
 
   get sink(): Sink.Sink<void, Out, never, SendError> {
@@ -138,6 +156,14 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
       })
     )
     this.shared.fork(Effect.asVoid(this.fork(guarded)))
+  }
+
+  get switchProtocol(): Connection<In, Out>["switchProtocol"] {
+    return (next, options) => switchProtocol(this, this, next, options)
+  }
+
+  get startTls(): Connection<In, Out>["startTls"] {
+    return (options) => startTls(this, this, options)
   }
 
   get stats(): ConnectionStats {

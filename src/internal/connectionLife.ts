@@ -32,12 +32,12 @@ interface Lost {
 export abstract class ConnectionLife<In, Out> implements WireReceiver {
   readonly id = ++lastId
   readonly wire: Wire
-  readonly shared: ConnectionShared<In, Out>
-  abstract readonly inbound: InboundQueue<In>
+  shared: ConnectionShared<In, Out>
+  abstract inbound: InboundQueue<In>
   abstract readonly outbound: OutboundQueue
   abstract readonly reader: Reader<In, Out>
   abstract readonly deadlines: DeadlineWatch<In, Out>
-  abstract readonly heartbeat: Heartbeat<In, Out> | undefined
+  abstract heartbeat: Heartbeat<In, Out> | undefined
   readonly openedAt: number
   /** The opening, in milliseconds of the monotonic clock. */
   readonly opened: number
@@ -153,6 +153,13 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.deadlines.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.inputDone.fire()
+    this.onEnded?.("broken")
+  }
+
+  /** The connection cannot go on, and its handler has the close timeout to take what came before. */
+  breaking(reason: CloseReason): void {
+    this.reason ??= reason
+    this.deadlines.stop()
     this.onEnded?.("broken")
   }
 

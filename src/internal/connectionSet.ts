@@ -155,7 +155,7 @@ export class ConnectionSet<In, Out, E, R> {
     // One whose lifetime is over has had its goodbye.
     if (connection.drainBegun.fired) return
     const { goodbye } = this
-    if (goodbye === undefined) {
+    if (goodbye === undefined || connection.switched !== undefined) {
       connection.drain()
       return
     }
@@ -163,6 +163,7 @@ export class ConnectionSet<In, Out, E, R> {
     this.fork(
       Effect.suspend(() => this.shared.encode(goodbye(connection))).pipe(
         Effect.flatMap((payload) => {
+          if (connection.switched !== undefined) return Effect.void
           const offer = connection.outbound.offerLast(payload)
           return typeof offer === "string" ? Effect.void : Effect.fail(offer)
         }),

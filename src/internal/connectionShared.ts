@@ -6,6 +6,7 @@ import type { Framing } from "../Framing.ts"
 import type { Policy, PolicyName } from "../Outbound.ts"
 import type { CodecError, MessageError } from "../SluiceError.ts"
 import type { ConnectionImpl } from "./connection.ts"
+import type { HeartbeatSettings } from "./deadlineSettings.ts"
 import type { DeadlinesShared } from "./deadlineWatch.ts"
 import type { HeartbeatPlan } from "./heartbeat.ts"
 import type { RatePlan } from "./rateGate.ts"
@@ -15,6 +16,8 @@ export interface ConnectionShared<In, Out> {
   readonly framing: Framing
   readonly decode: (frame: Uint8Array) => Effect.Effect<In, CodecError>
   readonly encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
+  /** Whether the protocol may be left. */
+  readonly switchable: boolean
   /** Whether messages may be views into their frames, and whether they are the frames. */
   readonly views: boolean
   readonly identity: boolean
@@ -36,6 +39,8 @@ export interface ConnectionShared<In, Out> {
   readonly deadlines: DeadlinesShared
   readonly onIdle: "close" | IdleHandler<Out>
   readonly heartbeat: HeartbeatPlan<In, Out> | undefined
+  /** When to ping, for protocols that are entered later. */
+  readonly heartbeatSettings: HeartbeatSettings
   /** Runs an effect that belongs to no fiber. */
   readonly fork: (effect: Effect.Effect<void>) => void
   /** Drains one connection, with the goodbye that the server says. */

@@ -215,7 +215,7 @@ export class DeadlineWatch<In, Out> implements Scheduled {
         const times = told !== undefined && told.since === since ? told.times + 1 : 1
         this.told ??= new Map()
         this.told.set(deadline, { since, times })
-        connection.runOwn(Effect.suspend(() => onIdle(connection, { deadline, times })))
+        connection.runOwn(Effect.suspend(() => onIdle(connection.speaking, { deadline, times })))
         return !this.stopped
       }
     }

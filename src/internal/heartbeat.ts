@@ -86,6 +86,7 @@ export class Heartbeat<In, Out> {
   private readonly plan: HeartbeatPlan<In, Out>
   /** When the oldest ping without an answer was sent, on the reading clock. */
   private pingedAt: number | undefined
+  private left = false
   private wakes: Array<() => void> | undefined
 
   constructor(connection: ConnectionImpl<In, Out>, plan: HeartbeatPlan<In, Out>) {
@@ -134,9 +135,15 @@ export class Heartbeat<In, Out> {
     return minds ? mind(this, this.plan, this.connection, ping) : beat(this, this.plan.intervals, ping)
   }
 
+  /** The connection speaks another protocol. */
+  leave(): void {
+    this.left = true
+    this.readingAgain()
+  }
+
   /** Whether there is nothing to hear any more. */
   get over(): boolean {
-    return this.connection.ending || !this.connection.reader.reading
+    return this.left || this.connection.ending || !this.connection.reader.reading
   }
 
   /** Waits until the reading clock says `moment`, or the heartbeat is over. */

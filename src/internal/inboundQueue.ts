@@ -29,15 +29,18 @@ export class InboundQueue<A> {
   private readonly maxMessages: number
   private readonly maxBytes: number
   private readonly onRoom: () => void
+  private readonly onAsked: () => void
   private batches: Array<NonEmptyReadonlyArray<A>> = none
   private sizes: Array<number> = none
   private takers: Array<Resume<A>> = none
   private ending: (() => Take<A>) | undefined
 
-  constructor(maxMessages: number, maxBytes: number, onRoom: () => void) {
+  /** `onAsked` is told of each taker that has to wait, and may push at once. */
+  constructor(maxMessages: number, maxBytes: number, onRoom: () => void, onAsked: () => void = nobody) {
     this.maxMessages = maxMessages
     this.maxBytes = maxBytes
     this.onRoom = onRoom
+    this.onAsked = onAsked
   }
 
   get full(): boolean {
@@ -105,6 +108,7 @@ export class InboundQueue<A> {
     const wait = Effect.callback<NonEmptyReadonlyArray<A>, ConnectionClosed | Cause.Done>((resume) => {
       if (this.takers === none) this.takers = []
       this.takers.push(resume)
+      this.onAsked()
       return Effect.sync(() => {
         const index = this.takers.indexOf(resume)
         if (index >= 0) this.takers.splice(index, 1)
@@ -117,6 +121,8 @@ export class InboundQueue<A> {
     })
   }
 }
+
+const nobody = (): void => {}
 
 // Shared by all empty queues, so that an idle connection holds no arrays. Never written to.
 const none: Array<never> = []

@@ -139,7 +139,7 @@ export class MessageDecoder<In, Out> {
     }
     this.skipped++
     // A reply that cannot be sent finds the connection closing, which has its own reason.
-    return Effect.suspend(() => Effect.ignore(this.connection.send(policy(error))))
+    return Effect.suspend(() => Effect.ignore(this.connection.speaking.send(policy(error))))
   }
 
   private decode(frame: Uint8Array): Effect.Effect<In, CodecError> {

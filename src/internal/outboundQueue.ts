@@ -43,7 +43,7 @@ export class OutboundQueue {
   blocked = false
 
   private readonly wire: Wire
-  private readonly framing: Framing
+  private framing: Framing
   private readonly maxMessages: number
   private readonly maxBytes: number
   private readonly host: OutboundHost
@@ -261,6 +261,38 @@ export class OutboundQueue {
     this.messages = 0
     this.write(this.data.take())
     if (!this.blocked) this.wakeSenders()
+  }
+
+  /** From now on offers are of another framing. What waits keeps its form and leaves before all that comes. */
+  enter(framing: Framing): void {
+    this.seal()
+    this.framing = framing
+    this.wakeSenders()
+  }
+
+  /**
+   * Hands all that waits to the wire, however much that has already, and then nothing more until `drained`. Calls back
+   * once the kernel has all of it.
+   */
+  hold(written: () => void): void {
+    this.seal()
+    const bytes = this.control?.take() ?? emptyBytes
+    this.control = undefined
+    if (this.receipts === none) this.receipts = []
+    this.receipts.push(written)
+    this.write(bytes)
+    this.blocked = true
+  }
+
+  /** What waits in either lane goes first and in its order, ahead of control frames that come later too. */
+  private seal(): void {
+    this.lane?.drainTo(this.data)
+    this.lane = undefined
+    if (this.data.length === 0) return
+    this.control ??= new ByteWriter()
+    this.control.writeBytes(this.data.take())
+    this.messagesWritten += this.messages
+    this.messages = 0
   }
 
   /** The wire has room again. */

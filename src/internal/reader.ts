@@ -3,14 +3,15 @@ import * as Effect from "effect/Effect"
 import { CloseReason } from "../CloseReason.ts"
 import type { FrameDecoder } from "../Framing.ts"
 import type { MessageError } from "../SluiceError.ts"
-import { copyOf, totalLength } from "./bytes.ts"
+import { copyOf, emptyBytes, totalLength } from "./bytes.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import { end, makeDecoder, push } from "./decoding.ts"
 import { MessageDecoder } from "./messageDecoder.ts"
 import { RateGate } from "./rateGate.ts"
+import { Steps } from "./steps.ts"
 
 /** How the input ends: by the peer in good order, by our own drain, or for a reason that closes the connection. */
-type Ending = "end" | "drained" | CloseReason
+export type Ending = "end" | "drained" | CloseReason
 
 /** Chunks come as plain calls, and mostly leave as a batch in the inbound queue within the same call. */
 export class Reader<In, Out> {
@@ -31,13 +32,18 @@ export class Reader<In, Out> {
   endSeen = false
   readonly messages: MessageDecoder<In, Out>
 
+  decoder: FrameDecoder | undefined
+  readonly rate: RateGate | undefined
   private readonly connection: ConnectionImpl<In, Out>
-  private decoder: FrameDecoder | undefined
+  /** How to read a protocol that may be left; undefined for any other. */
+  steps: Steps<In, Out> | undefined
   private messagesEnding: Ending | undefined
+  /** How the input ended, once it has. */
+  private over: Ending | undefined
+  private idle: (() => void) | undefined
   /** Frames of a later turn; undefined where one turn was enough. */
   private rest: Array<Uint8Array> | undefined
   private restEnding: Ending | undefined
-  private readonly rate: RateGate | undefined
   private paused = false
   private pausedAt = 0
   private pausedTotal = 0
@@ -46,6 +52,7 @@ export class Reader<In, Out> {
   constructor(connection: ConnectionImpl<In, Out>) {
     this.connection = connection
     this.decoder = makeDecoder(connection.shared.framing)
+    this.steps = connection.shared.switchable ? new Steps(connection, this) : undefined
     this.messages = new MessageDecoder(connection, this)
     this.readSince = connection.opened
     const { deadlines, rate } = connection.shared
@@ -73,13 +80,30 @@ export class Reader<In, Out> {
     const now = this.connection.shared.now()
     this.lastRead = now
     this.readSince = this.clock(now)
-    const { decoder } = this
+    const { decoder, rate, steps } = this
     // Once stopped we read only to see the peer's end.
     if (decoder === undefined) return
+    const admitted = rate === undefined ? chunk : rate.admit(chunk, now)
+    if (steps === undefined) this.decode(decoder, admitted, chunk.length, now)
+    else steps.chunk(admitted, chunk.length, now)
+  }
+
+  /** All frames of a chunk, for which `charged` bytes count. */
+  private decode(decoder: FrameDecoder, chunk: Uint8Array, charged: number, now: number): void {
     const frames: Array<Uint8Array> = []
     const { skipped } = decoder
     const { rate } = this
-    const error = push(decoder, rate === undefined ? chunk : rate.admit(chunk, now), frames)
+    const error = push(decoder, chunk, frames)
+    this.framed(decoder, frames, skipped, now)
+    const exceeded = rate?.charge(charged, frames, now)
+    this.frames(frames, chunk.length)
+    if (rate?.holding === true) this.pause()
+    if (exceeded !== undefined) this.ending(CloseReason.RateExceeded({ limit: exceeded }))
+    else if (error !== undefined) this.ending(CloseReason.FrameError({ error }))
+  }
+
+  /** What deadlines and numbers have to know after bytes went to the decoder, which had left out `skipped` frames. */
+  framed(decoder: FrameDecoder, frames: Array<Uint8Array>, skipped: number, now: number): void {
     if (frames.length > 0) this.spoke = true
     this.framesSkipped += decoder.skipped - skipped
     if (decoder.buffered === 0) {
@@ -88,11 +112,6 @@ export class Reader<In, Out> {
       this.frameSince = this.readSince
       this.connection.deadlines.frameBegan(now)
     }
-    const exceeded = rate?.charge(chunk.length, frames, now)
-    this.frames(frames, chunk.length)
-    if (rate?.holding === true) this.pause()
-    if (exceeded !== undefined) this.ending(CloseReason.RateExceeded({ limit: exceeded }))
-    else if (error !== undefined) this.ending(CloseReason.FrameError({ error }))
   }
 
   /** The peer ended its side. */
@@ -100,22 +119,29 @@ export class Reader<In, Out> {
     this.endSeen = true
     if (this.decoder === undefined) {
       this.ended = !this.messages.busy && this.rest === undefined
-      return
+    } else if (this.steps?.defers(this.decoder, "end") !== true) {
+      this.endDecoder(this.decoder)
     }
+  }
+
+  endDecoder(decoder: FrameDecoder): void {
     const frames: Array<Uint8Array> = []
-    const error = end(this.decoder, frames)
+    const error = end(decoder, frames)
     this.frames(frames, 0)
     this.ending(error === undefined ? "end" : CloseReason.FrameError({ error }))
   }
 
   /** Reads no more messages; those whose bytes are here are still delivered. */
   drain(): void {
-    if (this.decoder !== undefined) this.ending("drained")
+    if (this.decoder === undefined) return
+    if (this.steps?.defers(this.decoder, "drained") !== true) this.ending("drained")
   }
 
   /** The wire broke: nothing more comes; those messages whose bytes are here are still delivered. */
   fail(reason: CloseReason): void {
     if (this.stopped) this.connection.broken(reason)
+    else if (this.decoder !== undefined && this.steps?.defers(this.decoder, reason) === true)
+      this.connection.breaking(reason)
     else this.ending(reason)
   }
 
@@ -126,13 +152,73 @@ export class Reader<In, Out> {
     this.decoder = undefined
     this.messages.stop()
     this.rest = undefined
+    this.steps = undefined
     this.rate?.stop()
     this.resume()
   }
 
   /** The inbound queue has room again, or the rate allows to go on. */
   roomAgain(): void {
+    this.steps?.run()
     if (this.mayRead) this.resume()
+  }
+
+  // --- a protocol that may be left ---
+
+  /** Whether what comes can still be read in another protocol. */
+  get alive(): boolean {
+    return !this.stopped
+  }
+
+  /** Somebody waits for a message. */
+  asked(): void {
+    if (this.steps === undefined) return
+    this.steps.run()
+    this.resumeOrPause()
+  }
+
+  /** Calls back when no message is being decoded. */
+  onceIdle(callback: () => void): void {
+    if (this.messages.busy) this.idle = callback
+    else callback()
+  }
+
+  /** Forgets what is held, and returns how many bytes. The next ones begin a frame. */
+  discard(): number {
+    const bytes = this.steps?.take(this.decoder).length ?? 0
+    this.frameSince = -1
+    if (this.decoder !== undefined) this.decoder = makeDecoder(this.connection.shared.framing)
+    return bytes
+  }
+
+  /**
+   * The connection speaks another protocol: its framing gets the bytes that were held, and then how the input ended.
+   */
+  enter(): void {
+    const { shared } = this.connection
+    const ending = this.over ?? this.steps?.ending
+    const bytes = this.steps?.take(this.decoder) ?? emptyBytes
+    const decoder = makeDecoder(shared.framing)
+    const now = shared.now()
+    this.decoder = decoder
+    this.over = undefined
+    this.ended = false
+    this.frameSince = -1
+    this.messages.deliverUnknown = false
+    this.steps = shared.switchable ? new Steps(this.connection, this) : undefined
+    this.rate?.admit(emptyBytes, now)
+    // Their bytes have been charged when they came.
+    if (this.steps === undefined) this.decode(decoder, bytes, 0, now)
+    else this.steps.chunk(bytes, 0, now)
+    if (ending === "end") this.end()
+    else if (ending === "drained") this.drain()
+    else if (ending !== undefined) this.fail(ending)
+    this.resumeOrPause()
+  }
+
+  resumeOrPause(): void {
+    if (this.mayRead) this.resume()
+    else this.pause()
   }
 
   private get mayRead(): boolean {
@@ -140,6 +226,7 @@ export class Reader<In, Out> {
       !this.messages.busy &&
       this.rest === undefined &&
       !this.connection.inbound.full &&
+      (this.steps === undefined || this.steps.length === 0) &&
       this.rate?.holding !== true
     )
   }
@@ -202,6 +289,9 @@ export class Reader<In, Out> {
   caughtUp(): void {
     if (this.messagesEnding !== undefined) this.ending(this.messagesEnding)
     else this.roomAgain()
+    const { idle } = this
+    this.idle = undefined
+    idle?.()
   }
 
   /** A frame that ends the connection, and with it what came behind. */
@@ -211,7 +301,7 @@ export class Reader<In, Out> {
     this.ending(CloseReason.MessageError({ error }))
   }
 
-  private ending(ending: Ending): void {
+  ending(ending: Ending): void {
     this.decoder = undefined
     if (this.rest !== undefined) {
       this.restEnding = ending
@@ -221,6 +311,7 @@ export class Reader<In, Out> {
       this.messagesEnding = ending
       return
     }
+    this.over = ending
     if (ending === "end" || ending === "drained") {
       this.ended = this.endSeen
       this.resume()

@@ -50,7 +50,8 @@ export class Registry<In, Out, E, R> implements Connections<In, Out> {
   readonly unicast: Connections<In, Out>["unicast"] = (id, message) =>
     Effect.suspend(() => {
       const connection = this.set.get(id)
-      return connection === undefined ? Effect.succeed("closed") : this.offer(connection, message)
+      if (connection === undefined) return Effect.succeed("closed")
+      return connection.switched === undefined ? this.offer(connection, message) : Effect.succeed("switched")
     })
 
   readonly broadcast: Connections<In, Out>["broadcast"] = (message, options) =>
@@ -61,7 +62,8 @@ export class Registry<In, Out, E, R> implements Connections<In, Out> {
       const failed: Array<BroadcastResult["failed"][number]> = []
       for (const connection of this.set) {
         if (options?.to !== undefined && !options.to(connection)) continue
-        const offer = offerFrame(connection, policy, key, frame)
+        const offer =
+          connection.switched === undefined ? offerFrame(connection, policy, key, frame) : "switched"
         if (offer === "queued") delivered.push(connection.id)
         else failed.push({ id: connection.id, reason: offer })
       }

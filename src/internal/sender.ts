@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Connection, SendError } from "../Connection.ts"
 import type { Policy, Sent } from "../Outbound.ts"
-import { type CodecError, type ConnectionClosed, MessageError, type PayloadError } from "../SluiceError.ts"
+import { type CodecError, MessageError, type PayloadError } from "../SluiceError.ts"
 import { codecError } from "./codec/schemaCodec.ts"
 import { forEachEager } from "./forEachEager.ts"
 import { evictsOrReplaces, keyOf, offerApart, type PolicyHost, refuse } from "./outboundPolicy.ts"
-import type { Offer } from "./outboundQueue.ts"
+import type { Offer, OutboundQueue } from "./outboundQueue.ts"
 import { settled } from "./settled.ts"
 import type { Signal } from "./signal.ts"
 
@@ -21,7 +21,7 @@ interface Host<Out> extends PolicyHost {
     readonly outboundPolicy: Policy<Out>
   }
   readonly gone: Signal
-  readonly closedError: () => ConnectionClosed
+  readonly closedError: () => SendError
 }
 
 type Send<Out> = Connection<never, Out>["send"]
@@ -34,7 +34,7 @@ type SendAll<Out> = Connection<never, Out>["sendAll"]
  * when it is first asked for: an idle connection holds none of them.
  */
 export class Sender<Out> {
-  private readonly host: Host<Out>
+  private host: Host<Out>
   private encoded = 0
   private boundSend: Send<Out> | undefined
   private boundSendAll: SendAll<Out> | undefined
@@ -63,6 +63,13 @@ export class Sender<Out> {
 
   get sendWith(): Connection<never, Out>["sendWith"] {
     return (message, policy) => Effect.suspend(() => this.sendUnder(message, policy))
+  }
+
+  /** Sends nothing more, what waits for room included, and fails with `error`: the connection speaks another protocol. */
+  leave(outbound: OutboundQueue, issue: CodecError): void {
+    const { gone, id, outboundDropped, shared, slowConsumer } = this.host
+    const closedError = () => this.outboundError(this.encoded, issue)
+    this.host = { id, shared, outbound, gone, closedError, outboundDropped, slowConsumer }
   }
 
   /** The policy of all messages, where it is not to wait. */
@@ -118,13 +125,25 @@ export class Sender<Out> {
     return frame instanceof Uint8Array ? offerApart(outbound, policy, key, frame, admitted) : frame
   }
 
-  private refuse<Message>(payload: Uint8Array, policy: Policy<Message>): Exit.Exit<Sent, ConnectionClosed> {
+  private refuse<Message>(payload: Uint8Array, policy: Policy<Message>): Exit.Exit<Sent, SendError> {
     refuse(this.host, policy, payload.length)
     return policy._tag === "Disconnect" ? Exit.fail(this.host.closedError()) : Exit.succeed("dropped")
   }
 
   get sendAwait(): Send<Out> {
     return (message) => Effect.flatMap(this.send(message), () => this.awaitWritten())
+  }
+
+  /** The payload of a message that is sent in a way of its own. */
+  payloadOf(message: Out): Effect.Effect<Uint8Array, MessageError> {
+    return Effect.suspend(() => this.encode(message))
+  }
+
+  /** What became of an offer of such a payload. */
+  outcome(offer: Exclude<Offer, "full">): Exit.Exit<void, SendError> {
+    if (offer === "queued") return Exit.void
+    if (offer === "closed") return Exit.fail(this.host.closedError())
+    return Exit.fail(this.outboundError(this.encoded - 1, offer))
   }
 
   private encode(message: Out): Effect.Effect<Uint8Array, MessageError> {
@@ -201,15 +220,9 @@ export class Sender<Out> {
     return Exit.void
   }
 
-  private outcome(offer: Exclude<Offer, "full">): Exit.Exit<void, SendError> {
-    if (offer === "queued") return Exit.void
-    if (offer === "closed") return Exit.fail(this.host.closedError())
-    return Exit.fail(this.outboundError(this.encoded - 1, offer))
-  }
-
   /** Completes once the kernel has all that was sent so far; fails where the wire breaks before. */
-  private awaitWritten(): Effect.Effect<void, ConnectionClosed> {
-    return Effect.callback<void, ConnectionClosed>((resume) => {
+  private awaitWritten(): Effect.Effect<void, SendError> {
+    return Effect.callback<void, SendError>((resume) => {
       const { gone, outbound } = this.host
       const cancel = gone.onFire(() => resume(Exit.fail(this.host.closedError())))
       if (gone.fired) return undefined

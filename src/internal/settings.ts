@@ -105,12 +105,28 @@ export const decodeSettings = <S extends Schema.ConstraintDecoder<unknown>>(
     return Effect.fail(new InvalidConfig({ problems }))
   })
 
+/** What connections share of their protocol, with the services of its codecs. */
+export const protocolFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
+  protocol: { readonly framing: Framing; readonly switchable?: boolean | undefined },
+  decoder: Codec.Codec<In, DecodeServices, Unused1>,
+  encoder: Codec.Codec<Out, Unused2, EncodeServices>,
+  context: Context.Context<DecodeServices | EncodeServices>
+) => ({
+  framing: protocol.framing,
+  switchable: protocol.switchable === true,
+  decode: (frame: Uint8Array) => Effect.provideContext(decoder.decode(frame), context),
+  encode: (message: Out) => Effect.provideContext(encoder.encode(message), context),
+  views: decoder.views,
+  identity: Object.is(decoder, Codec.bytes),
+  identityOut: Object.is(encoder, Codec.bytes)
+})
+
 /**
  * What all connections of one server or client share. The codecs' services are taken from the context here, once, so
  * that sending and receiving need none.
  */
 export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(options: {
-  readonly framing: Framing
+  readonly protocol: { readonly framing: Framing; readonly switchable?: boolean | undefined }
   readonly decoder: Codec.Codec<In, DecodeServices, Unused1>
   readonly encoder: Codec.Codec<Out, Unused2, EncodeServices>
   readonly settings: ConnectionSettings & { readonly deadlines: DeadlineTimes }
@@ -122,19 +138,14 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
 }): Effect.Effect<ConnectionShared<In, Out>, never, DecodeServices | EncodeServices | Scope.Scope> =>
   Effect.contextWith((context: Context.Context<DecodeServices | EncodeServices | Scope.Scope>) =>
     Clock.clockWith((clock) => {
-      const { beats, decoder, encoder, framing, onIdle, onMessageError, policy, settings } = options
+      const { beats, decoder, encoder, onIdle, onMessageError, policy, protocol, settings } = options
       const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
       const random = Context.get(context, Random.Random)
       const fork = Effect.runForkWith(context)
       const scheduler = new DeadlineScheduler(clock, now, fork)
       const nextDouble = () => random.nextDoubleUnsafe()
       const shared: ConnectionShared<In, Out> = {
-        framing,
-        decode: (frame) => Effect.provideContext(decoder.decode(frame), context),
-        encode: (message) => Effect.provideContext(encoder.encode(message), context),
-        views: decoder.views,
-        identity: Object.is(decoder, Codec.bytes),
-        identityOut: Object.is(encoder, Codec.bytes),
+        ...protocolFields(protocol, decoder, encoder, context),
         inboundLimits: settings.inbound,
         perTurn: settings.inbound.perTurn,
         rate: settings.inbound.rate && planRate(settings.inbound.rate),
@@ -148,6 +159,7 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
         deadlines: { scheduler, times: settings.deadlines, random: nextDouble },
         onIdle: onIdle ?? "close",
         heartbeat: planHeartbeat(beats, settings.heartbeat, nextDouble),
+        heartbeatSettings: settings.heartbeat,
         fork
       }
       return Effect.as(

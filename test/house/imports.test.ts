@@ -15,6 +15,7 @@ const layers = [
   "Framing",
   "Codec",
   "Protocol",
+  "Tls",
   "Transport",
   "Connection",
   "Events",
@@ -23,7 +24,6 @@ const layers = [
   "Server",
   "Shutdown",
   "Client",
-  "Tls",
   "TransportNode",
   "TransportMemory",
   "TransportSocket"

@@ -3,8 +3,10 @@
  * a connection costs one small object and no closure.
  */
 import type * as Net from "node:net"
+import type { StartTlsOptions } from "../../Tls.ts"
 import type { Address, TlsDetails, Wire, WireReceiver } from "../../Transport.ts"
 import { errorCode } from "./nodeError.ts"
+import { prepareStartTls } from "./startTls.ts"
 
 const wireKey = Symbol("effect-sluice/wire")
 
@@ -58,11 +60,13 @@ type HandledSocket = Net.Socket & {
 export class NodeWire implements Wire {
   readonly localAddress: Address
   readonly remoteAddress: Address
-  readonly tls: TlsDetails | undefined
+  tls: TlsDetails | undefined
   /** Whom to tell; undefined until it attaches and after the end. */
   receiver: WireReceiver | undefined = undefined
-  private readonly socket: Net.Socket
-  private readonly resetSocket: ResetSocket
+  private socket: Net.Socket
+  private resetSocket: ResetSocket
+  /** From the end of plain text until the handshake is through. */
+  private upgrading = false
   private error: string | undefined = undefined
   private released = false
   private ended = false
@@ -111,11 +115,51 @@ export class NodeWire implements Wire {
   }
 
   pause(): void {
-    this.socket.pause()
+    if (!this.upgrading) this.socket.pause()
   }
 
   resume(): void {
-    this.socket.resume()
+    if (!this.upgrading) this.socket.resume()
+  }
+
+  startTls(options: StartTlsOptions): ReturnType<NonNullable<Wire["startTls"]>> {
+    return prepareStartTls(this, options)
+  }
+
+  /** Tells the receiver nothing more but the close. Returns the socket, and how many bytes it had read. */
+  release(): { readonly socket: Net.Socket; readonly discarded: number } {
+    const { socket } = this
+    this.upgrading = true
+    socket.off("data", onData)
+    socket.off("drain", onDrain)
+    socket.off("end", onEnd)
+    socket.pause()
+    let discarded = 0
+    for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) discarded += chunk.length
+    return { socket, discarded }
+  }
+
+  /** Goes on over a socket above the one that was released. It is paused. */
+  adopt(above: Net.Socket, tls: TlsDetails): void {
+    const { resetSocket, socket: below } = this
+    below.off("error", onError)
+    below.off("close", onClose)
+    // From here on the socket above tells what happens.
+    below.on("error", () => {})
+    this.tls = tls
+    this.socket = above
+    // A reset is the lower one's; after our own end the system refuses one.
+    this.resetSocket = () => (above.writableEnded ? above.destroy() : resetSocket(below))
+    this.lastWrite = 0
+    this.upgrading = false
+    const wired = above as WiredSocket
+    wired[wireKey] = this
+    wired.on("error", onError)
+    wired.on("end", onEnd)
+    wired.on("close", onClose)
+    above.pause()
+    wired.on("drain", onDrain)
+    wired.on("data", onData)
   }
 
   write(bytes: Uint8Array, written?: () => void): boolean {

@@ -49,11 +49,13 @@ const missing = (name: string, reason: string): Schema.FilterIssue => ({
 const doubles = (options: Input): ReadonlyArray<Schema.FilterIssue> =>
   ["certificate", "key", "ca"].flatMap((name) => bothGiven(options, name))
 
+const handshakeTimeout = withDefault(durationOption("10 millis", "10 minutes"), Duration.seconds(5))
+
 const TlsServerSettings = Schema.Struct({
   ...identityFields,
   ...peerFields,
   clientCertificate: withDefault(Schema.Literals(["none", "request", "require"]), "none"),
-  handshakeTimeout: withDefault(durationOption("10 millis", "10 minutes"), Duration.seconds(5))
+  handshakeTimeout
 }).check(
   Schema.makeFilter((options) => [
     ...doubles(options),
@@ -64,7 +66,7 @@ const TlsServerSettings = Schema.Struct({
   ])
 )
 
-const TlsClientSettings = Schema.Struct({
+const clientFields = {
   ...identityFields,
   ...peerFields,
   servername: Schema.optional(
@@ -73,13 +75,15 @@ const TlsClientSettings = Schema.Struct({
     )
   ),
   trust: withDefault(Schema.Literals(["verify", "any"]), "verify")
-}).check(
-  Schema.makeFilter((options) => [
-    ...doubles(options),
-    ...(has(options, "certificate") && !has(options, "key") ? [missing("key", " for the certificate")] : []),
-    ...(has(options, "key") && !has(options, "certificate") ? [missing("certificate", " for the key")] : [])
-  ])
-)
+} as const
+
+const clientPairs = Schema.makeFilter((options: Input) => [
+  ...doubles(options),
+  ...(has(options, "certificate") && !has(options, "key") ? [missing("key", " for the certificate")] : []),
+  ...(has(options, "key") && !has(options, "certificate") ? [missing("certificate", " for the key")] : [])
+])
+
+const TlsClientSettings = Schema.Struct(clientFields).check(clientPairs)
 
 /** `TcpTlsOptions`. */
 export const TcpTlsSettings = Schema.Struct({ ...tcpFields, tls: TlsServerSettings })
@@ -95,3 +99,20 @@ export type TcpTlsClientSettings = typeof TcpTlsClientSettings.Type
 
 /** What both sides' TLS settings have. */
 export type TlsMaterial = TcpTlsSettings["tls"] | TcpTlsClientSettings["tls"]
+
+const StartTlsClientSettings = Schema.Struct({ ...clientFields, handshakeTimeout }).check(clientPairs)
+
+/** `StartTlsOptions`. */
+export const StartTlsSettings = Schema.Struct({
+  server: Schema.optional(TlsServerSettings),
+  client: Schema.optional(StartTlsClientSettings)
+}).check(
+  Schema.makeFilter(({ client, server }) =>
+    (client === undefined) === (server === undefined)
+      ? [{ path: ["client"], issue: "must be given, or server, and not both" }]
+      : []
+  )
+)
+
+/** `StartTlsOptions` with every default filled in. */
+export type StartTlsSettings = typeof StartTlsSettings.Type

@@ -1,0 +1,10 @@
+/** The one connection behind whatever its handler holds of it. */
+import type { Connection } from "../Connection.ts"
+import { ConnectionImpl } from "./connection.ts"
+import { SwitchedConnection } from "./switchedConnection.ts"
+
+/** Undefined for a connection that is not of this library. */
+export const coreOf = <In, Out>(connection: Connection<In, Out>): ConnectionImpl<In, Out> | undefined => {
+  if (connection instanceof ConnectionImpl) return connection
+  return connection instanceof SwitchedConnection ? connection.core : undefined
+}

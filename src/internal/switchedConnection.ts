@@ -1,0 +1,118 @@
+/** A connection that has switched, as whoever speaks its new protocol holds it. */
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
+import type { Connection, ConnectionStats, SendError } from "../Connection.ts"
+import type { ConnectionClosed } from "../SluiceError.ts"
+import type { Address, TlsDetails } from "../Transport.ts"
+import type { ConnectionImpl } from "./connection.ts"
+import type { InboundQueue } from "./inboundQueue.ts"
+import { Sender } from "./sender.ts"
+import { startTls } from "./startTls.ts"
+import { switchProtocol } from "./switching.ts"
+
+/** Messages are its own, all else is the one connection's. */
+export class SwitchedConnection<In, Out> implements Connection<In, Out> {
+  readonly core: ConnectionImpl<In, Out>
+  readonly inbound: InboundQueue<In>
+  readonly sender: Sender<Out>
+
+  constructor(core: ConnectionImpl<In, Out>) {
+    this.core = core
+    this.inbound = core.inbound
+    this.sender = new Sender(core)
+  }
+
+  get messages(): Stream.Stream<In, ConnectionClosed> {
+    return Stream.fromPull(Exit.succeed(this.inbound.take()))
+  }
+
+  get sink(): Sink.Sink<void, Out, never, SendError> {
+    return Sink.forEachArray(this.sendAll)
+  }
+
+  get send(): Connection<In, Out>["send"] {
+    return this.sender.send
+  }
+
+  get sendAll(): Connection<In, Out>["sendAll"] {
+    return this.sender.sendAll
+  }
+
+  get trySend(): Connection<In, Out>["trySend"] {
+    return this.sender.trySend
+  }
+
+  get sendAwait(): Connection<In, Out>["sendAwait"] {
+    return this.sender.sendAwait
+  }
+
+  get sendWith(): Connection<In, Out>["sendWith"] {
+    return this.sender.sendWith
+  }
+
+  get switchProtocol(): Connection<In, Out>["switchProtocol"] {
+    return (next, options) => switchProtocol(this.core, this, next, options)
+  }
+
+  get startTls(): Connection<In, Out>["startTls"] {
+    return (options) => startTls(this.core, this, options)
+  }
+
+  get id(): number {
+    return this.core.id
+  }
+
+  get localAddress(): Address {
+    return this.core.localAddress
+  }
+
+  get remoteAddress(): Address {
+    return this.core.remoteAddress
+  }
+
+  get tls(): TlsDetails | undefined {
+    return this.core.tls
+  }
+
+  get end(): Effect.Effect<void> {
+    return this.core.end
+  }
+
+  get close(): Effect.Effect<void> {
+    return this.core.close
+  }
+
+  get abort(): Effect.Effect<void> {
+    return this.core.abort
+  }
+
+  get closed(): Connection<In, Out>["closed"] {
+    return this.core.closed
+  }
+
+  get draining(): Effect.Effect<void> {
+    return this.core.draining
+  }
+
+  get setDeadline(): Connection<In, Out>["setDeadline"] {
+    return this.core.setDeadline
+  }
+
+  get extendDeadline(): Connection<In, Out>["extendDeadline"] {
+    return this.core.extendDeadline
+  }
+
+  get attributes(): Connection<In, Out>["attributes"] {
+    return this.core.attributes
+  }
+
+  get fork(): Connection<In, Out>["fork"] {
+    return this.core.fork
+  }
+
+  get stats(): ConnectionStats {
+    return this.core.stats
+  }
+}

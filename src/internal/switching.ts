@@ -1,0 +1,121 @@
+/** A connection leaves its protocol for another one. */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Connection, SwitchOptions } from "../Connection.ts"
+import * as Outbound from "../Outbound.ts"
+import type { Protocol } from "../Protocol.ts"
+import { type ConnectionClosed, InvalidConfig, type OptionProblem } from "../SluiceError.ts"
+import { codecError } from "./codec/schemaCodec.ts"
+import type { ConnectionImpl } from "./connection.ts"
+import type { ConnectionShared } from "./connectionShared.ts"
+import { Heartbeat, planHeartbeat } from "./heartbeat.ts"
+import type { InboundQueue } from "./inboundQueue.ts"
+import { OutboundQueue } from "./outboundQueue.ts"
+import type { Sender } from "./sender.ts"
+import { protocolFields } from "./settings.ts"
+import { SwitchedConnection } from "./switchedConnection.ts"
+
+/** What became of a connection that left the protocol that it was made with. */
+export interface Switched<In, Out> {
+  /** The queue of its first protocol, where a message may still be. */
+  readonly left: InboundQueue<In>
+  /** As it is held now. */
+  readonly current: Connection<In, Out>
+}
+
+/** A connection as its holder has it: itself at first, and a new one with each switch. */
+export interface Holding<In, Out> extends Connection<In, Out> {
+  readonly sender: Sender<Out>
+}
+
+const done = Exit.fail(Cause.Done())
+
+/** Waits until no message is being decoded, then returns why a connection cannot leave its protocol. */
+export const leaving = <In, Out>(
+  core: ConnectionImpl<In, Out>,
+  from: Holding<In, Out>
+): Effect.Effect<void, ConnectionClosed | InvalidConfig> =>
+  Effect.andThen(
+    Effect.callback<void>((resume) => core.reader.onceIdle(() => resume(Exit.void))),
+    Effect.suspend((): Effect.Effect<void, ConnectionClosed | InvalidConfig> => {
+      if (!core.reader.alive) return Effect.fail(core.closedError())
+      if (core.speaking !== from) return refusal("connection", "has switched to another protocol already")
+      if (!core.shared.switchable)
+        return refusal("protocol", "is not switchable: see Protocol.switchable, and its cost")
+      return Effect.void
+    })
+  )
+
+const refusal = (path: string, message: string): Effect.Effect<never, InvalidConfig> =>
+  Effect.fail(new InvalidConfig({ problems: [{ path, message }] }))
+
+export const switchProtocol = <In, Out, NextIn, NextOut, Services, PeerServices>(
+  core: ConnectionImpl<In, Out>,
+  from: Holding<In, Out>,
+  next: Protocol<NextIn, NextOut, Services, PeerServices>,
+  options: SwitchOptions<NextOut> = {}
+): Effect.Effect<Connection<NextIn, NextOut>, ConnectionClosed | InvalidConfig, Services> =>
+  Effect.contextWith((context: Context.Context<Services>) =>
+    Effect.flatMap(leaving(core, from), () => {
+      const problems = next.problems.map(
+        ({ message, path }): OptionProblem => ({ path: `protocol.${path}`, message })
+      )
+      return problems.length > 0
+        ? Effect.fail(new InvalidConfig({ problems }))
+        : Effect.sync(() => enter(core, from, next.name, sharedOf(core, next, options, context)))
+    })
+  )
+
+/** What the connection shares with others, as far as it does not depend on the protocol, and what does. */
+const sharedOf = <In, Out, NextIn, NextOut, Services, PeerServices>(
+  { shared }: ConnectionImpl<In, Out>,
+  next: Protocol<NextIn, NextOut, Services, PeerServices>,
+  options: SwitchOptions<NextOut>,
+  context: Context.Context<Services>
+): ConnectionShared<NextIn, NextOut> => {
+  const { retire, tellDropped, ...others } = shared
+  const beats = { ours: next.heartbeat?.fromServer, theirs: next.heartbeat?.fromClient }
+  return {
+    ...others,
+    ...protocolFields(next, next.fromClient, next.fromServer, context),
+    outboundPolicy: options.policy ?? Outbound.suspend,
+    onMessageError: options.onMessageError ?? "close",
+    onIdle: options.onIdle ?? "close",
+    heartbeat: planHeartbeat(beats, shared.heartbeatSettings, shared.deadlines.random),
+    // They look at the connection's life and never at its messages.
+    ...(retire && { retire: retire as unknown as Required<ConnectionShared<NextIn, NextOut>>["retire"] }),
+    ...(tellDropped && {
+      tellDropped: tellDropped as unknown as Required<ConnectionShared<NextIn, NextOut>>["tellDropped"]
+    })
+  }
+}
+
+const enter = <In, Out, NextIn, NextOut>(
+  core: ConnectionImpl<In, Out>,
+  from: Holding<In, Out>,
+  name: string,
+  shared: ConnectionShared<NextIn, NextOut>
+): Connection<NextIn, NextOut> => {
+  const { inbound, wire } = core
+  const closed = new OutboundQueue(wire, core.shared.framing, core.shared.outboundLimits, core)
+  closed.close()
+  from.sender.leave(closed, codecError("protocol", `the connection has switched to ${name}`))
+  core.outbound.enter(shared.framing)
+  core.heartbeat?.leave()
+
+  // From here on it speaks the next protocol, and who holds it in the old one reaches none of its messages.
+  const own = core as unknown as ConnectionImpl<NextIn, NextOut>
+  own.shared = shared
+  own.inbound = own.newInbound()
+  own.heartbeat = shared.heartbeat && new Heartbeat(own, shared.heartbeat)
+  if (own.heartbeat?.active === true) own.runOwn(own.heartbeat.run())
+  const current = new SwitchedConnection(own)
+  // The first protocol's queue, whose messages only the first holder asks for.
+  const left = (core.switched?.left ?? inbound) as unknown as InboundQueue<NextIn>
+  own.switched = { left, current }
+  inbound.end(() => done)
+  own.reader.enter()
+  return current
+}
