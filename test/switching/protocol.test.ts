@@ -1,8 +1,7 @@
 /** L-H30: a connection that leaves its protocol, on the in-memory network. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Schema, SchemaGetter, Stream } from "effect"
+import { Context, Deferred, Effect, Fiber, Schema, SchemaGetter, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import * as FastCheck from "effect/testing/FastCheck"
 import * as Client from "../../src/Client.ts"
 import type { CloseReason } from "../../src/CloseReason.ts"
 import * as Codec from "../../src/Codec.ts"
@@ -40,7 +39,7 @@ const answers = Buffer.concat([
 ]).toString()
 
 /** Sends the script in these pieces, each once the one before was taken or held. */
-const play = (pieces: ReadonlyArray<Uint8Array>) =>
+const play = (pieces: ReadonlyArray<Uint8Array>, network: TransportMemory.MemoryOptions = {}) =>
   Effect.gen(function* () {
     const seen: Array<string> = []
     yield* Server.make(Plain, switcher(seen))
@@ -53,7 +52,7 @@ const play = (pieces: ReadonlyArray<Uint8Array>) =>
     yield* eventually(() => client.state.closed, "the connection is over")
     assert.deepStrictEqual(seen, messages)
     assert.strictEqual(client.text(), answers)
-  }).pipe(Effect.scoped, Effect.provide(TransportMemory.layer(), { local: true }))
+  }).pipe(Effect.scoped, Effect.provide(TransportMemory.layer(network), { local: true }))
 
 describe("switchProtocol", () => {
   it.effect(
@@ -67,19 +66,9 @@ describe("switchProtocol", () => {
   )
 
   it.effect("L-H30: at random cuts the messages across a switch are the same", () =>
-    Effect.promise(() =>
-      FastCheck.assert(
-        FastCheck.asyncProperty(
-          FastCheck.uniqueArray(FastCheck.integer({ min: 1, max: script.length - 1 }), { maxLength: 12 }),
-          (cuts) => {
-            const ends = [...cuts.sort((a, b) => a - b), script.length]
-            const pieces = ends.map((end, at) => script.subarray(at === 0 ? 0 : ends[at - 1], end))
-            return Effect.runPromise(play(pieces))
-          }
-        ),
-        { numRuns: 60 }
-      )
-    )
+    Effect.gen(function* () {
+      for (let seed = 0; seed < 60; seed++) yield* play([script], { maxChunk: 1 + (seed % 30), seed })
+    })
   )
 
   it.effect("there and back: a protocol that is switchable itself can be left again", () =>
@@ -143,7 +132,7 @@ describe("switchProtocol", () => {
               const next = yield* plain.switchProtocol(Lively)
               yield* next.send("first")
               yield* Deferred.succeed(switched, undefined)
-              yield* Effect.never
+              yield* Effect.ignore(Stream.runDrain(next.messages))
             }),
           { heartbeat: { interval: "1 second", jitter: 0 } }
         )
@@ -162,7 +151,7 @@ describe("switchProtocol", () => {
           client
             .text()
             .slice(lines.length)
-            .split(/[\x04\x05]/),
+            .split(/\p{Cc}/u),
           ["", "first", "PING"]
         )
       }).pipe(Effect.provide(TransportMemory.layer({ window: 16 })))
@@ -301,8 +290,8 @@ describe("switchProtocol", () => {
       yield* eventually(() => seen.length === 2, "both have spoken")
       const [first, second] = yield* connections.list
       const result = yield* connections.broadcast("all")
-      assert.deepStrictEqual(result.delivered, [first?.id])
-      assert.deepStrictEqual(result.failed, [{ id: second?.id, reason: "switched" }])
+      assert.deepStrictEqual(result.delivered, [first?.id ?? 0])
+      assert.deepStrictEqual(result.failed, [{ id: second?.id ?? 0, reason: "switched" }])
       assert.strictEqual(yield* connections.unicast(second?.id ?? 0, "you"), "switched")
       const stopping = yield* Effect.forkChild(server.stop, { startImmediately: true })
       yield* eventually(() => plain.state.ended && gone.state.ended, "the server has ended both")
@@ -399,13 +388,8 @@ describe("switchProtocol", () => {
       )
       const client = yield* rawClient
       client.write(Buffer.concat([Buffer.from("one\nSWITCH\n"), counted("a"), Buffer.from([5, 97])]))
-      yield* eventually(
-        () => seen.length === 2,
-        "as many as the rate allows at once, and what one pays later"
-      )
-      yield* Effect.yieldNow
+      yield* eventually(() => seen.length === 3, "what one read held is handled, and paid for afterwards")
       yield* TestClock.adjust("1 second")
-      yield* eventually(() => seen.length === 3, "the rate lets the next on")
       assert.deepStrictEqual(held?.stats.messagesIn, 3)
       assert.deepStrictEqual(held?.stats.bytesIn, 15)
       yield* TestClock.adjust("10 seconds")
