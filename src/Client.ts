@@ -50,14 +50,14 @@ const ClientSettings = Schema.Struct({ ...connectionFields, deadlines: clientDea
  */
 export const connect: <FromClient, FromServer, ServerServices, ClientServices>(
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
-  options?: ClientOptions<NoInfer<FromClient>>
+  options?: NoInfer<ClientOptions<FromClient>>
 ) => Effect.Effect<
   Client<FromServer, FromClient>,
   InvalidConfig | TransportError,
   Connector | Scope.Scope | ClientServices
 > = Effect.fnUntraced(function* <FromClient, FromServer, ServerServices, ClientServices>(
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
-  options: ClientOptions<NoInfer<FromClient>> = {}
+  options: NoInfer<ClientOptions<FromClient>> = {}
 ) {
   const settings = yield* decodeSettings(ClientSettings, options, protocol)
   const shared = yield* makeShared({
@@ -115,6 +115,6 @@ export const connect: <FromClient, FromServer, ServerServices, ClientServices>(
 export const layer = <Id, FromClient, FromServer, ServerServices, ClientServices>(
   key: Context.Key<Id, Client<FromServer, FromClient>>,
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
-  options?: ClientOptions<NoInfer<FromClient>>
+  options?: NoInfer<ClientOptions<FromClient>>
 ): Layer.Layer<Id, InvalidConfig | TransportError, Connector | Exclude<ClientServices, Scope.Scope>> =>
   Layer.effect(key, connect(protocol, options))

@@ -110,7 +110,7 @@ export const flip = <FromClient, FromServer, ServerServices, ClientServices>(
  */
 export const heartbeat = <FromClient, FromServer, ServerServices, ClientServices>(
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
-  messages: HeartbeatMessages<NoInfer<FromClient>, NoInfer<FromServer>>
+  messages: NoInfer<HeartbeatMessages<FromClient, FromServer>>
 ): Protocol<FromClient, FromServer, ServerServices, ClientServices> => ({
   ...protocol,
   heartbeat: messages,
