@@ -3,7 +3,7 @@
  *
  * A group is there while it has members: the first to join makes it, the last to leave ends it. A connection leaves all
  * its groups when it ends, by itself. Members may be connections of several servers and protocols; a message is encoded
- * once for each protocol, and all members get the same bytes.
+ * once for each server, and all its members get the same bytes.
  *
  * **Example** (Rooms of a chat)
  *
@@ -116,7 +116,9 @@ export interface Groups<in out Key, in out Message> {
    * is closed or about to be. Fails where a bound of the options is reached.
    *
    * A connection whose messages are others than the group's says with `as` what it gets instead. The same function for
-   * all of a protocol, or the message is encoded for each function anew. One that throws is a defect of the sender's.
+   * all of a server, or the message is encoded for each function anew. One that throws is a defect of the sender's.
+   *
+   * A connection that switches to another protocol gets nothing from then on (`closed`), until it joins again.
    */
   readonly join: {
     (key: Key, connection: Connection<unknown, Message>): Effect.Effect<boolean, GroupLimitReached>
@@ -140,7 +142,7 @@ export interface Groups<in out Key, in out Message> {
 
   /**
    * Queues a message for all members of a group, or of several: one copy for each, however many of the groups it is in,
-   * under the policy of the first of them. The message is encoded and framed once for each protocol.
+   * under the policy of the first of them. The message is encoded and framed once for each server and each `as`.
    *
    * Never waits for a member. One that has no room for the message and whose policy makes none is reported as `full`,
    * counts it as dropped, and its server tells `Dropped`; one that cannot be sent to any more is reported as `closed`.

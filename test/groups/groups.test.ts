@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Codec from "../../src/Codec.ts"
 import * as Framing from "../../src/Framing.ts"
 import * as Groups from "../../src/Groups.ts"
+import type { ConnectionImpl } from "../../src/internal/connection.ts"
 import * as Outbound from "../../src/Outbound.ts"
 import * as Protocol from "../../src/Protocol.ts"
 import { eventually, take } from "../support/pair.ts"
@@ -221,10 +222,28 @@ describe("a message to groups", () => {
       yield* rooms.join("a", people.guests[0]!.peer, { as: ({ name, text }) => `${name}: ${text}` })
       yield* rooms.join("a", programs.guests[0]!.peer)
       // @ts-expect-error a person's connection takes no such message as it is
-      yield* Effect.flip(Effect.suspend(() => rooms.join("a", people.guests[0]!.peer)).pipe(Effect.flip))
+      assert.isFalse(yield* rooms.join("a", people.guests[0]!.peer))
       yield* rooms.send("a", { name: "ada", text: "hi" })
       assert.deepStrictEqual(yield* take(people.guests[0]!.client, 1), ["ada: hi"])
       assert.deepStrictEqual(yield* take(programs.guests[0]!.client, 1), [{ name: "ada", text: "hi" }])
+    })
+  )
+
+  it.effect("does not go to one that speaks another protocol by now, until it joins again", () =>
+    Effect.gen(function* () {
+      const { guests } = yield* house(2, Text)
+      const [ada, bob] = guests
+      const rooms = yield* Groups.make<string, string>()
+      for (const { peer } of guests) yield* rooms.join("a", peer)
+      // What a switch of protocols comes down to.
+      Object.assign(ada!.peer, { shared: { ...(ada!.peer as ConnectionImpl<string, string>).shared } })
+      assert.deepStrictEqual(yield* rooms.send("a", "one"), {
+        delivered: [bob!.peer.id],
+        failed: [{ id: ada!.peer.id, reason: "closed" }]
+      })
+      assert.isFalse(yield* rooms.join("a", ada!.peer, { as: (text) => `${text}!` }))
+      assert.strictEqual((yield* rooms.send("a", "two")).delivered.length, 2)
+      assert.deepStrictEqual(yield* take(ada!.client, 1), ["two!"])
     })
   )
 

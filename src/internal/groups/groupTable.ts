@@ -65,7 +65,12 @@ export class GroupTable<Key, Message> implements Groups<Key, Message> {
       const connection = peerOf(member)
       if (this.ended || connection.ending) return Effect.succeed(false)
       const group = this.table.get(key)
-      if (group?.members.has(connection) === true) return Effect.succeed(false)
+      const before = group?.members.get(connection)
+      if (group !== undefined && before !== undefined) {
+        // Who speaks another protocol by now says anew what it takes.
+        if (before.shared !== connection.shared) this.admit(group, connection, options?.as)
+        return Effect.succeed(false)
+      }
       const limit = this.limitReached(group, connection)
       if (limit !== undefined) {
         return Effect.fail(
@@ -134,7 +139,7 @@ export class GroupTable<Key, Message> implements Groups<Key, Message> {
     connection: Peer,
     as: ((message: Message) => unknown) | undefined
   ): void {
-    group.members.set(connection, { connection, shared: connection.shared, as, policy: group.policy })
+    this.admit(group, connection, as)
     let belonging = this.belongings.get(connection)
     if (belonging === undefined) {
       belonging = {
@@ -145,6 +150,14 @@ export class GroupTable<Key, Message> implements Groups<Key, Message> {
     }
     belonging.groups.add(group)
     this.tell({ _tag: "Joined", group: group.key, connection: connection.id })
+  }
+
+  private admit(
+    group: Group<Key, Message>,
+    connection: Peer,
+    as: ((message: Message) => unknown) | undefined
+  ): void {
+    group.members.set(connection, { connection, shared: connection.shared, as, policy: group.policy })
   }
 
   private partFromAll(connection: Peer, closed: boolean): ReadonlyArray<Key> {
