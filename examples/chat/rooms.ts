@@ -74,11 +74,17 @@ export class Rooms extends Context.Service<
         arrive: Effect.fnUntraced(function* (guest, name, as) {
           if (names.has(name)) return yield* Effect.fail(`${name} is taken`)
           names.add(name)
-          yield* Effect.addFinalizer(() => Effect.sync(() => names.delete(name)))
           yield* guest.attributes.set(Nickname, name)
-          yield* enter(guest, lobby, as)
+          const forget = Effect.andThen(
+            guest.attributes.remove(Nickname),
+            Effect.sync(() => names.delete(name))
+          )
+          yield* Effect.onError(enter(guest, lobby, as), () => forget)
           yield* Effect.addFinalizer(() =>
-            Effect.flatMap(groups.groupsOf(guest), (rooms) => leave(guest, rooms))
+            groups.groupsOf(guest).pipe(
+              Effect.flatMap((rooms) => leave(guest, rooms)),
+              Effect.andThen(forget)
+            )
           )
         }),
         enter,
