@@ -207,6 +207,23 @@ export class ConnectionClosed extends Data.TaggedError("ConnectionClosed")<{
   }
 }
 
+/**
+ * A connection could not join a group: the group has as many members, there are as many groups, or the connection is in
+ * as many, as the options of `Groups` allow.
+ *
+ * @category connections
+ * @since 0.1.0
+ */
+export class GroupLimitReached extends Data.TaggedError("GroupLimitReached")<{
+  readonly connection: number
+  readonly limit: "maxMembers" | "maxGroups" | "maxGroupsPerConnection"
+  readonly maximum: number
+}> {
+  override get message(): string {
+    return `connection ${this.connection} cannot join: ${this.limit} is ${this.maximum}`
+  }
+}
+
 // --- transports ----------------------------------------------------------------------------------------------
 
 /**

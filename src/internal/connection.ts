@@ -20,6 +20,7 @@ import { InboundQueue } from "./inboundQueue.ts"
 import { OutboundQueue } from "./outboundQueue.ts"
 import { Reader } from "./reader.ts"
 import { Sender } from "./sender.ts"
+import { Timers } from "./timers.ts"
 
 export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements Connection<In, Out> {
   readonly inbound: InboundQueue<In>
@@ -30,6 +31,7 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   readonly scope = Scope.makeUnsafe()
   private readonly sender: Sender<Out>
   private attributeMap: AttributeMap | undefined
+  private ownTimers: Timers | undefined
 
   constructor(wire: Wire, shared: ConnectionShared<In, Out>) {
     super(wire, shared)
@@ -130,14 +132,38 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
     return (deadline, by) => Effect.sync(() => this.deadlines.extend(deadline, limitUnsafe(by)))
   }
 
-  /** Runs work of the library's own in the connection's scope; its failure counts as the handler's. */
-  runOwn(effect: Effect.Effect<unknown, unknown>): void {
+  get runAfter(): Connection<In, Out>["runAfter"] {
+    return this.timers.runAfter
+  }
+
+  get runEvery(): Connection<In, Out>["runEvery"] {
+    return this.timers.runEvery
+  }
+
+  get runAt(): Connection<In, Out>["runAt"] {
+    return this.timers.runAt
+  }
+
+  private get timers(): Timers {
+    this.ownTimers ??= new Timers(this)
+    return this.ownTimers
+  }
+
+  /**
+   * Runs what belongs to the connection and no fiber of its, in its scope; a failure counts as the handler's. `done` is
+   * called when it is over.
+   */
+  runOwn(effect: Effect.Effect<unknown, unknown>, done?: () => void): void {
     const guarded = Effect.catchCause(effect, (cause) =>
       Effect.sync(() => {
         if (!Cause.hasInterruptsOnly(cause)) this.closeWith(CloseReason.HandlerFailed({ cause }))
       })
     )
-    this.shared.fork(Effect.asVoid(this.fork(guarded)))
+    this.shared.fork(
+      Effect.map(this.fork(guarded), (fiber) => {
+        if (done !== undefined) fiber.addObserver(done)
+      })
+    )
   }
 
   get stats(): ConnectionStats {

@@ -21,6 +21,10 @@ let lastId = 0
 
 const done = Exit.fail(Cause.Done())
 
+// Shared by all connections that nobody waited for.
+const alreadyOver = new Signal()
+alreadyOver.fire()
+
 type Ended = "handler" | "broken"
 
 /** Output that the peer did not take: messages still in the queue, and bytes, those in the wire included. */
@@ -59,6 +63,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   private lost: Lost | undefined
   private handler: Fiber.Fiber<unknown, unknown> | undefined
   private onEnded: ((by: Ended) => void) | undefined
+  /** There once somebody waits for it, or it has happened. */
+  private overSignal: Signal | undefined
 
   constructor(wire: Wire, shared: ConnectionShared<In, Out>) {
     this.wire = wire
@@ -209,6 +215,14 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     }
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
+    if (this.overSignal === undefined) this.overSignal = alreadyOver
+    else this.overSignal.fire()
+  }
+
+  /** Calls back when the handler is done and nothing can be sent any more; the result calls that off. */
+  onceOver(callback: () => void): () => void {
+    this.overSignal ??= new Signal()
+    return this.overSignal.onFire(callback)
   }
 
   /** Whether nothing has to be waited for but the wire's own close. */

@@ -60,6 +60,11 @@ export class ConnectionSet<In, Out, E, R> {
     return this.live.size
   }
 
+  /** Whether nobody comes any more, and those who were here are gone or cut. */
+  get stopped(): boolean {
+    return this.phase === "stopped"
+  }
+
   get(id: number): ConnectionImpl<In, Out> | undefined {
     return this.live.get(id)
   }

@@ -3,7 +3,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { ByteWriter } from "../ByteWriter.ts"
 import { CloseReason } from "../CloseReason.ts"
 import type {
   BroadcastResult,
@@ -13,12 +12,14 @@ import type {
   Delivery
 } from "../Connections.ts"
 import type { ServerEvent } from "../Events.ts"
-import type { CodecError, MessageError, PayloadError } from "../SluiceError.ts"
+import type { MessageError } from "../SluiceError.ts"
 import { type Address, formatAddress } from "../Transport.ts"
-import { codecError } from "./codec/schemaCodec.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionSet } from "./connectionSet.ts"
+import { encodeFrame } from "./encodeFrame.ts"
 import { keyOf, offerFrame } from "./outboundPolicy.ts"
+import { periodOf } from "./timers.ts"
+import { Visits } from "./visits.ts"
 
 export class Registry<In, Out, E, R> implements Connections<In, Out> {
   private readonly set: ConnectionSet<In, Out, E, R>
@@ -54,19 +55,22 @@ export class Registry<In, Out, E, R> implements Connections<In, Out> {
     })
 
   readonly broadcast: Connections<In, Out>["broadcast"] = (message, options) =>
-    Effect.map(this.framed(message), (frame) => {
-      const policy = options?.policy ?? this.set.shared.outboundPolicy
-      const key = keyOf(policy, message)
-      const delivered: Array<number> = []
-      const failed: Array<BroadcastResult["failed"][number]> = []
-      for (const connection of this.set) {
-        if (options?.to !== undefined && !options.to(connection)) continue
-        const offer = offerFrame(connection, policy, key, frame)
-        if (offer === "queued") delivered.push(connection.id)
-        else failed.push({ id: connection.id, reason: offer })
+    Effect.map(
+      Effect.suspend(() => encodeFrame(this.set.shared, message)),
+      (frame) => {
+        const policy = options?.policy ?? this.set.shared.outboundPolicy
+        const key = keyOf(policy, message)
+        const delivered: Array<number> = []
+        const failed: Array<BroadcastResult["failed"][number]> = []
+        for (const connection of this.set) {
+          if (options?.to !== undefined && !options.to(connection)) continue
+          const offer = offerFrame(connection, policy, key, frame)
+          if (offer === "queued") delivered.push(connection.id)
+          else failed.push({ id: connection.id, reason: offer })
+        }
+        return { delivered, failed }
       }
-      return { delivered, failed }
-    })
+    )
 
   readonly closeById: Connections<In, Out>["closeById"] = (id, reason = CloseReason.LocalClosed()) =>
     Effect.sync(() => {
@@ -89,30 +93,21 @@ export class Registry<In, Out, E, R> implements Connections<In, Out> {
       return closed
     })
 
+  readonly runEvery: Connections<In, Out>["runEvery"] = (period, visit, { concurrency = 256 } = {}) =>
+    Effect.contextWith((context) =>
+      Effect.sync(() => {
+        if (!(concurrency >= 1)) throw new RangeError("concurrency must be 1 or more")
+        return new Visits(this.set, periodOf(period), concurrency, (connection) =>
+          Effect.provideContext(visit(connection), context)
+        )
+      })
+    )
+
   private offer(connection: ConnectionImpl<In, Out>, message: Out): Effect.Effect<Delivery, MessageError> {
     return connection.trySend(message).pipe(
       Effect.map((sent): Delivery => (sent ? "queued" : "full")),
       Effect.catchTag("ConnectionClosed", () => Effect.succeed<Delivery>("closed"))
     )
-  }
-
-  /** The message as one frame, made once for all. */
-  private framed(message: Out): Effect.Effect<Uint8Array, CodecError | PayloadError> {
-    return Effect.suspend(() => this.encoded(message)).pipe(
-      Effect.flatMap((payload) => {
-        const writer = new ByteWriter()
-        const error = this.set.shared.framing.encode(payload, writer)
-        return error === undefined ? Effect.succeed(writer.take()) : Effect.fail(error)
-      })
-    )
-  }
-
-  private encoded(message: Out): Effect.Effect<Uint8Array, CodecError> {
-    try {
-      return this.set.shared.encode(message)
-    } catch (defect) {
-      return Effect.fail(codecError("codec", String(defect)))
-    }
   }
 }
 

@@ -19,6 +19,7 @@ const layers = [
   "Connection",
   "Events",
   "Connections",
+  "Groups",
   "Handler",
   "Server",
   "Shutdown",
