@@ -1,5 +1,6 @@
 /**
- * What 100 000 armed deadlines cost: arming, moving and cancelling one, and a tick by how many are due in it.
+ * What 100 000 armed deadlines cost: arming, moving and cancelling one, and a tick by how many are due in it. Then the
+ * same of 100 000 timers of connections, which run something.
  *
  * `npx tsx bench/deadlines.ts`
  */
@@ -8,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { DeadlineHeap, type HeapEntry } from "../src/internal/deadlineHeap.ts"
 import { DeadlineScheduler, type Scheduled } from "../src/internal/deadlineScheduler.ts"
+import { Timers } from "../src/internal/timers.ts"
 
 const count = 100_000
 
@@ -66,8 +68,8 @@ class Busy implements Scheduled {
   }
 }
 
-/** A clock that stands until it is told, so that ticks are measured and not sleeps. */
-const tick = (due: number): { readonly looked: number; readonly millis: number } => {
+/** A scheduler whose clock stands until it is told, so that ticks are measured and not sleeps. */
+const standing = () => {
   let now = 0
   let wake: (() => void) | undefined
   const clock: Clock.Clock = {
@@ -82,12 +84,21 @@ const tick = (due: number): { readonly looked: number; readonly millis: number }
     () => now,
     (effect) => Effect.runFork(effect)
   )
+  /** How long the next tick takes, at a moment. */
+  const tickAt = (moment: number): number => {
+    now = moment
+    const begun = performance.now()
+    wake?.()
+    return performance.now() - begun
+  }
+  return { clock, scheduler, tickAt, now: () => now }
+}
+
+const tick = (due: number): { readonly looked: number; readonly millis: number } => {
+  const { scheduler, tickAt } = standing()
   for (let i = 0; i < count; i++) scheduler.arm(new Busy(), i < due ? 1000 : 10_000 + Math.random() * 50_000)
-  now = 1000
   Busy.looked = 0
-  const begun = performance.now()
-  wake?.()
-  const millis = performance.now() - begun
+  const millis = tickAt(1000)
   scheduler.dispose()
   return { looked: Busy.looked, millis }
 }
@@ -99,3 +110,39 @@ for (const due of [0, 1, 10, 100, 1000]) {
 }
 const all = tick(count)
 print(`a tick in which all are due: it looks at ${all.looked}, then yields`, all.millis, "ms")
+
+const timerTick = (due: number) => {
+  const { clock, now, scheduler, tickAt } = standing()
+  let ran = 0
+  const run = Effect.sync(() => ran++)
+  const timers = new Timers({
+    shared: { clock, deadlines: { scheduler }, now },
+    ending: false,
+    onceOver: () => () => {},
+    runOwn: (effect, done) => Effect.runFork(effect).addObserver(done)
+  })
+  const begun = performance.now()
+  const made = Array.from({ length: count }, (_, i) =>
+    Effect.runSync(timers.runAfter(i < due ? 1000 : 10_000 + Math.random() * 50_000, run))
+  )
+  const making = ((performance.now() - begun) / count) * 1e6
+  const millis = tickAt(1000)
+  const cancelBegun = performance.now()
+  for (const timer of made) Effect.runSync(timer.cancel)
+  const cancelling = ((performance.now() - cancelBegun) / count) * 1e6
+  scheduler.dispose()
+  return { cancelling, making, millis, ran }
+}
+
+console.log()
+let timers = timerTick(0)
+for (let i = 0; i < 4; i++) timers = timerTick(0)
+print("begin one of 100 000 timers, as an effect", timers.making, "ns")
+print("cancel one of them, as an effect", timers.cancelling, "ns")
+for (const due of [0, 1, 10, 100, 1000]) {
+  let best = Number.POSITIVE_INFINITY
+  for (let i = 0; i < 5; i++) best = Math.min(best, timerTick(due).millis)
+  print(`a tick in which ${due} of 100 000 run something`, best, "ms")
+}
+const allTimers = timerTick(count)
+print(`a tick in which all are due: it runs ${allTimers.ran}, then yields`, allTimers.millis, "ms")

@@ -46,11 +46,12 @@ import type * as Duration from "effect/Duration"
  * - `rate`: its address connects too often
  * - `denied`: its address is on the list `deny`, or not on the list `allow`
  * - `unauthenticated`: it did not prove who it is; see `Handler.authenticate`
+ * - `version`: its hello does not go with the server's; see `Protocol.versioned`
  *
  * @category models
  * @since 0.1.0
  */
-export type RefusedReason = "full" | "address" | "rate" | "denied" | "unauthenticated"
+export type RefusedReason = "full" | "address" | "rate" | "denied" | "unauthenticated" | "version"
 
 /**
  * How often one address may connect: `connections` in `per`, evenly. Unused ones add up to `burst`.

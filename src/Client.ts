@@ -11,13 +11,14 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { CloseReason } from "./CloseReason.ts"
 import type { Connection } from "./Connection.ts"
+import { agreedWith } from "./internal/agreedWith.ts"
 import { ConnectionImpl } from "./internal/connection.ts"
 import { clientDeadlines } from "./internal/deadlineSettings.ts"
 import { runConnection } from "./internal/runConnection.ts"
 import { connectionFields, decodeSettings, makeShared } from "./internal/settings.ts"
 import type { Protocol } from "./Protocol.ts"
 import type { ConnectionOptions } from "./Server.ts"
-import type { InvalidConfig, TransportError } from "./SluiceError.ts"
+import type { InvalidConfig, TransportError, VersionMismatch } from "./SluiceError.ts"
 import { Connector } from "./Transport.ts"
 
 /**
@@ -43,27 +44,33 @@ const ClientSettings = Schema.Struct({ ...connectionFields, deadlines: clientDea
 
 /**
  * Connects, and stays connected until the scope ends. The end of the scope flushes what was sent and closes in good
- * order, within `closeTimeout`.
+ * order, within `closeTimeout`. A versioned protocol is connected once both ends have agreed.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const connect: <FromClient, FromServer, ServerServices, ClientServices>(
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
-  options?: ClientOptions<NoInfer<FromClient>>
+  options?: NoInfer<ClientOptions<FromClient>>
 ) => Effect.Effect<
   Client<FromServer, FromClient>,
-  InvalidConfig | TransportError,
+  InvalidConfig | TransportError | VersionMismatch,
   Connector | Scope.Scope | ClientServices
 > = Effect.fnUntraced(function* <FromClient, FromServer, ServerServices, ClientServices>(
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
-  options: ClientOptions<NoInfer<FromClient>> = {}
+  options: NoInfer<ClientOptions<FromClient>> = {}
 ) {
   const settings = yield* decodeSettings(ClientSettings, options, protocol)
   const shared = yield* makeShared({
     protocol,
     decoder: protocol.fromServer,
     encoder: protocol.fromClient,
+    side: "client",
+    codecs: (protocol.versions?.codecs ?? []).map(({ fromClient, fromServer, name }) => ({
+      name,
+      decoder: fromServer,
+      encoder: fromClient
+    })),
     settings,
     policy: options.outbound?.policy,
     onMessageError: options.onMessageError,
@@ -86,6 +93,7 @@ export const connect: <FromClient, FromServer, ServerServices, ClientServices>(
           return Fiber.await(fiber)
         })
       )
+      yield* restore(agreedWith(connection))
       return connection
     })
   )
@@ -115,6 +123,9 @@ export const connect: <FromClient, FromServer, ServerServices, ClientServices>(
 export const layer = <Id, FromClient, FromServer, ServerServices, ClientServices>(
   key: Context.Key<Id, Client<FromServer, FromClient>>,
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
-  options?: ClientOptions<NoInfer<FromClient>>
-): Layer.Layer<Id, InvalidConfig | TransportError, Connector | Exclude<ClientServices, Scope.Scope>> =>
-  Layer.effect(key, connect(protocol, options))
+  options?: NoInfer<ClientOptions<FromClient>>
+): Layer.Layer<
+  Id,
+  InvalidConfig | TransportError | VersionMismatch,
+  Connector | Exclude<ClientServices, Scope.Scope>
+> => Layer.effect(key, connect(protocol, options))

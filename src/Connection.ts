@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -16,6 +17,7 @@ import type { Protocol } from "./Protocol.ts"
 import type { ConnectionClosed, InvalidConfig, MessageError, TransportError } from "./SluiceError.ts"
 import type { StartTlsOptions } from "./Tls.ts"
 import type { Address, TlsDetails } from "./Transport.ts"
+import type { Agreement } from "./Versions.ts"
 
 /**
  * Why a message could not be sent: it could not be encoded, or the connection is closed.
@@ -42,6 +44,8 @@ export interface Connection<out In, in Out> {
   readonly remoteAddress: Address
   /** What TLS agreed on; undefined on a plain connection. */
   readonly tls: TlsDetails | undefined
+  /** What the hello of a `Protocol.versioned` protocol agreed on; undefined where there is none. */
+  readonly agreed: Agreement | undefined
 
   /**
    * The peer's messages, in order, as batches of what arrived together. While nobody takes them the inbound queue
@@ -138,6 +142,34 @@ export interface Connection<out In, in Out> {
     options: StartTlsOptions & { readonly ready?: Out | undefined }
   ) => Effect.Effect<StartedTls, ConnectionClosed | InvalidConfig | MessageError | TransportError>
 
+  /**
+   * Runs an effect once, so much later. Timers are entries in the server's one scheduler: no fiber sleeps for them.
+   * An entry ends with the connection; what it runs is forked as by `fork`, and its failure counts as the handler's.
+   * A delay of zero or less runs it as soon as others have had their turn. Timers keep no connection open: when the
+   * handler is done, they are gone.
+   */
+  readonly runAfter: <A, E, R>(
+    delay: Duration.Input,
+    effect: Effect.Effect<A, E, R>
+  ) => Effect.Effect<Timer, never, R>
+  /**
+   * Runs an effect after each period, 1 millisecond or more, counted from now: it does not drift. It never runs twice at
+   * a time; periods that pass while it runs, or while the process is busy, are left out. Otherwise as `runAfter`. A
+   * period that cannot be is a defect.
+   */
+  readonly runEvery: <A, E, R>(
+    period: Duration.Input,
+    effect: Effect.Effect<A, E, R>
+  ) => Effect.Effect<Timer, never, R>
+  /**
+   * Runs an effect once, when the calendar says so; at once where that has passed. It goes by the clock on the wall: one
+   * that is set back is waited for, one that is set forward is seen within 10 seconds. Otherwise as `runAfter`.
+   */
+  readonly runAt: <A, E, R>(
+    moment: DateTime.DateTime,
+    effect: Effect.Effect<A, E, R>
+  ) => Effect.Effect<Timer, never, R>
+
   /** What handlers attached to this connection. */
   readonly attributes: Attributes
   /** Forks work that belongs to the connection: interrupted when the handler is done. */
@@ -219,6 +251,22 @@ export type IdleHandler<out Out> = (
   connection: Connection<unknown, Out>,
   idle: Idle
 ) => Effect.Effect<unknown, unknown>
+
+/**
+ * Something that is to run later.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Timer {
+  /** Calls it off; says whether it would have run still. What runs already goes on. */
+  readonly cancel: Effect.Effect<boolean>
+  /**
+   * Has it run so much later than now, and periodic ones each period from then on. Says whether that is so: one that
+   * will not run any more stays that way.
+   */
+  readonly reset: (delay: Duration.Input) => Effect.Effect<boolean>
+}
 
 /**
  * A typed key for something attached to connections.

@@ -30,7 +30,7 @@ import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import type { CloseReason } from "./CloseReason.ts"
-import type { Attributes, Connection, ConnectionStats } from "./Connection.ts"
+import type { Attributes, Connection, ConnectionStats, Timer } from "./Connection.ts"
 import type { ServerEvent } from "./Events.ts"
 import type { Policy } from "./Outbound.ts"
 import type { CodecError, MessageError, PayloadError } from "./SluiceError.ts"
@@ -122,6 +122,20 @@ export interface Connections<out In, in Out> {
     peer: Address | string,
     reason?: CloseReason
   ) => Effect.Effect<ReadonlyArray<number>>
+  /**
+   * Runs an effect for every connection, each period of 1 millisecond or more, from the first period's end until it is
+   * cancelled or the server stopped. At most `concurrency` of them at a time, 1 or more, default 256; those that take
+   * long hold up the others only where they are as many.
+   *
+   * No connection is visited twice at a time: one whose visit lasts longer than the period is left out until it is over.
+   * Where not all visits of a round could begin in time, they go on, and the next round is left out. A visit ends with
+   * its connection, and its failure closes that connection as the handler's would, and no other.
+   */
+  readonly runEvery: <A, E, R>(
+    period: Duration.Input,
+    visit: (connection: Connection<In, Out>) => Effect.Effect<A, E, R>,
+    options?: { readonly concurrency?: number | undefined }
+  ) => Effect.Effect<Timer, never, R>
   /** Who comes and goes from now on. The oldest are lost to a reader that falls behind, as with `server.events`. */
   readonly changes: Stream.Stream<ConnectionChange>
 }

@@ -2,8 +2,9 @@
  * Outbound policies: what becomes of a message to a peer that does not keep up.
  *
  * A connection's outbound queue is bounded, see `outbound` of the options. What happens to a message that finds it
- * full is a policy: one for all connections of a server or client (option `outbound.policy`), another for a single
- * message (`connection.sendWith`) or broadcast (its option `policy`).
+ * full is a policy: one for all connections of a server or client (option `outbound.policy`), another for a group (option
+ * `policy` of `Groups`), for a single message (`connection.sendWith`), a broadcast or a message to groups (their option
+ * `policy`).
  *
  * | policy       | a message that finds the queue full                                     | for                    |
  * | ------------ | ----------------------------------------------------------------------- | ---------------------- |
@@ -80,8 +81,8 @@ export type PolicyName = Policy<never>["_tag"]
 export type Sent = "queued" | "dropped"
 
 /**
- * The sender waits until there is room. The default. Where nobody can wait (`trySend`, `unicast`, `broadcast`) the
- * message is refused as `full`.
+ * The sender waits until there is room. The default. Where nobody can wait (`trySend`, `unicast`, `broadcast`, groups)
+ * the message is refused as `full`.
  *
  * @category policies
  * @since 0.1.0

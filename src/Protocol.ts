@@ -9,7 +9,9 @@ import type * as Codec from "./Codec.ts"
 import type { Framing } from "./Framing.ts"
 import type { HeartbeatMessages } from "./Heartbeat.ts"
 import { layoutProblems, type MessageTable, tableProblems, taggedCodec } from "./internal/codec/tagged.ts"
+import { helloOf, versionProblems } from "./internal/versions.ts"
 import type { OptionProblem } from "./SluiceError.ts"
+import type { VersionOptions, Versions } from "./Versions.ts"
 
 /**
  * What server and client agreed on.
@@ -34,6 +36,8 @@ export interface Protocol<
   readonly heartbeat?: HeartbeatMessages<FromClient, FromServer> | undefined
   /** Whether a connection may leave it for another one; see {@link switchable}. */
   readonly switchable?: boolean | undefined
+  /** How its ends introduce themselves; see {@link versioned}. */
+  readonly versions?: Versions<FromClient, FromServer, ServerServices, ClientServices> | undefined
   /** What is wrong with it; empty for a protocol that works. A server or client refuses the others. */
   readonly problems: ReadonlyArray<OptionProblem>
 }
@@ -76,6 +80,16 @@ export const flip = <FromClient, FromServer, ServerServices, ClientServices>(
   fromClient: protocol.fromServer,
   fromServer: protocol.fromClient,
   ...(protocol.switchable && { switchable: true }),
+  ...(protocol.versions && {
+    versions: {
+      hello: protocol.versions.hello,
+      codecs: protocol.versions.codecs.map(({ fromClient, fromServer, name }) => ({
+        name,
+        fromClient: fromServer,
+        fromServer: fromClient
+      }))
+    }
+  }),
   ...(protocol.heartbeat && {
     heartbeat: { fromClient: protocol.heartbeat.fromServer, fromServer: protocol.heartbeat.fromClient }
   }),
@@ -113,7 +127,7 @@ export const flip = <FromClient, FromServer, ServerServices, ClientServices>(
  */
 export const heartbeat = <FromClient, FromServer, ServerServices, ClientServices>(
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
-  messages: HeartbeatMessages<NoInfer<FromClient>, NoInfer<FromServer>>
+  messages: NoInfer<HeartbeatMessages<FromClient, FromServer>>
 ): Protocol<FromClient, FromServer, ServerServices, ClientServices> => ({
   ...protocol,
   heartbeat: messages,
@@ -160,7 +174,82 @@ export const heartbeat = <FromClient, FromServer, ServerServices, ClientServices
  */
 export const switchable = <FromClient, FromServer, ServerServices, ClientServices>(
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>
-): Protocol<FromClient, FromServer, ServerServices, ClientServices> => ({ ...protocol, switchable: true })
+): Protocol<FromClient, FromServer, ServerServices, ClientServices> => {
+  const switched = { ...protocol, switchable: true }
+  return protocol.versions === undefined
+    ? switched
+    : { ...switched, problems: [...protocol.problems, notBoth] }
+}
+
+/** A hello is read before anybody asks for a message. */
+const notBoth: OptionProblem = {
+  path: "versions",
+  message: "a protocol is versioned or switchable, not both"
+}
+
+/**
+ * The same protocol, whose two ends first find out whether they understand each other; see `Versions`.
+ *
+ * Each end sends a hello with its version, the versions that it accepts and its codecs. A server runs the handler, and a
+ * client has its connection, once both have agreed; `connection.agreed` tells on what. An end that does not agree
+ * closes with the reason `Refused` (`version`), and the client's connecting fails with `VersionMismatch`. A peer has the
+ * deadline `hello` for its hello, on a client 10 seconds.
+ *
+ * The framing must carry text as one frame: `fixedLength`, `none` and `untilEnd` do not. A protocol is versioned or
+ * `switchable`, not both.
+ *
+ * **Example** (Version 3, which still understands 2, and rather speaks binary)
+ *
+ * ```ts
+ * import { Codec, Framing, Protocol } from "effect-sluice"
+ * import { Schema } from "effect"
+ *
+ * const Say = Schema.Struct({ text: Schema.String })
+ *
+ * const Chat = Protocol.versioned(
+ *   Protocol.make("Chat", {
+ *     framing: Framing.lengthPrefixed(),
+ *     fromClient: Codec.json(Say),
+ *     fromServer: Codec.json(Say)
+ *   }),
+ *   {
+ *     version: 3,
+ *     accepts: [2, 3],
+ *     codecs: [{ name: "binary", fromClient: Codec.binary(Say), fromServer: Codec.binary(Say) }]
+ *   }
+ * )
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const versioned = <
+  FromClient,
+  FromServer,
+  ServerServices,
+  ClientServices,
+  OtherServerServices = never,
+  OtherClientServices = never
+>(
+  protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
+  options: VersionOptions<NoInfer<FromClient>, NoInfer<FromServer>, OtherServerServices, OtherClientServices>
+): Protocol<
+  FromClient,
+  FromServer,
+  ServerServices | OtherServerServices,
+  ClientServices | OtherClientServices
+> => {
+  const hello = helloOf(protocol.name, options)
+  return {
+    ...protocol,
+    versions: { hello, codecs: options.codecs ?? [] },
+    problems: [
+      ...protocol.problems,
+      ...versionProblems(protocol.framing, hello),
+      ...(protocol.switchable === true ? [notBoth] : [])
+    ]
+  }
+}
 
 /**
  * A message of a tagged protocol whose id nobody knows. The connection counts it and lives; `Handler.route` hands

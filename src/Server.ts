@@ -261,7 +261,7 @@ export class Server extends Context.Service<
 export const make: <In, Out, E, R, ServerServices, ClientServices>(
   protocol: Protocol<In, Out, ServerServices, ClientServices>,
   handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
-  options?: ServerOptions<NoInfer<Out>>
+  options?: NoInfer<ServerOptions<Out>>
 ) => Effect.Effect<
   Server["Service"],
   InvalidConfig | TransportError,
@@ -269,13 +269,19 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
 > = Effect.fnUntraced(function* <In, Out, E, R, ServerServices, ClientServices>(
   protocol: Protocol<In, Out, ServerServices, ClientServices>,
   handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
-  options: ServerOptions<NoInfer<Out>> = {}
+  options: NoInfer<ServerOptions<Out>> = {}
 ) {
   const settings = yield* decodeSettings(ServerSettings, options, protocol)
   const shared = yield* makeShared({
     protocol,
     decoder: protocol.fromClient,
     encoder: protocol.fromServer,
+    side: "server",
+    codecs: (protocol.versions?.codecs ?? []).map(({ fromClient, fromServer, name }) => ({
+      name,
+      decoder: fromClient,
+      encoder: fromServer
+    })),
     settings,
     policy: options.outbound?.policy,
     onMessageError: options.onMessageError,
@@ -365,7 +371,7 @@ const farewellOf =
 export const layer = <In, Out, E, R, ServerServices, ClientServices>(
   protocol: Protocol<In, Out, ServerServices, ClientServices>,
   handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
-  options?: ServerOptions<NoInfer<Out>>
+  options?: NoInfer<ServerOptions<Out>>
 ): Layer.Layer<
   Server,
   InvalidConfig | TransportError,
@@ -381,7 +387,7 @@ export const layer = <In, Out, E, R, ServerServices, ClientServices>(
 export const layerConfig = <In, Out, E, R, ServerServices, ClientServices>(
   protocol: Protocol<In, Out, ServerServices, ClientServices>,
   handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
-  options: Config.Wrap<ServerOptions<NoInfer<Out>>>
+  options: NoInfer<Config.Wrap<ServerOptions<Out>>>
 ): Layer.Layer<
   Server,
   InvalidConfig | TransportError | Config.ConfigError,

@@ -7,6 +7,7 @@
  */
 import * as Data from "effect/Data"
 import type { CloseReason } from "./CloseReason.ts"
+import type { Hello } from "./Versions.ts"
 
 // --- framing -------------------------------------------------------------------------------------------------
 
@@ -207,6 +208,23 @@ export class ConnectionClosed extends Data.TaggedError("ConnectionClosed")<{
   }
 }
 
+/**
+ * A connection could not join a group: the group has as many members, there are as many groups, or the connection is in
+ * as many, as the options of `Groups` allow.
+ *
+ * @category connections
+ * @since 0.1.0
+ */
+export class GroupLimitReached extends Data.TaggedError("GroupLimitReached")<{
+  readonly connection: number
+  readonly limit: "maxMembers" | "maxGroups" | "maxGroupsPerConnection"
+  readonly maximum: number
+}> {
+  override get message(): string {
+    return `connection ${this.connection} cannot join: ${this.limit} is ${this.maximum}`
+  }
+}
+
 // --- transports ----------------------------------------------------------------------------------------------
 
 /**
@@ -229,6 +247,33 @@ export type TransportFailure =
   | "NotSupported"
   | "Closed"
   | "Unknown"
+
+/**
+ * The hello of two ends did not match, see `Versions`. `theirs` is undefined where the peer's first frame was none.
+ *
+ * - `hello`: what came first was no hello
+ * - `protocol`: the protocols have different names
+ * - `version`: one does not accept the other's version
+ * - `codec`: they have no codec in common
+ *
+ * @category connections
+ * @since 0.1.0
+ */
+export class VersionMismatch extends Data.TaggedError("VersionMismatch")<{
+  readonly connection: number
+  readonly reason: "hello" | "protocol" | "version" | "codec"
+  readonly ours: Hello
+  readonly theirs: Hello | undefined
+}> {
+  override get message(): string {
+    const { ours, theirs } = this
+    if (theirs === undefined) return `connection ${this.connection}: the peer did not begin with a hello`
+    return `connection ${this.connection}: ${describe(ours)} does not go with the peer's ${describe(theirs)}`
+  }
+}
+
+const describe = ({ accepts, codecs, protocol, version }: Hello): string =>
+  `${protocol} ${version} (accepts ${accepts.join(", ")}; ${codecs.join(", ")})`
 
 /**
  * A transport could not listen or connect, or not start TLS on a connection.

@@ -65,7 +65,12 @@ export interface NamedCodec<in out FromClient, in out FromServer, out ServerServ
  * @category options
  * @since 0.1.0
  */
-export interface VersionOptions<in out FromClient, in out FromServer, out ServerServices, out ClientServices> {
+export interface VersionOptions<
+  in out FromClient,
+  in out FromServer,
+  out ServerServices,
+  out ClientServices
+> {
   /** What this end speaks, 0 to 4 294 967 295. */
   readonly version: number
   /** The versions of peers that it understands, at most 256. Default: its own only. */

@@ -3,7 +3,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeStdio from "@effect/platform-node/NodeStdio"
 import { Console, Effect, Stdio, Stream } from "effect"
 import { Client, TransportNode } from "effect-sluice"
-import { ChatJson, type ServerMessage } from "./protocol.ts"
+import { ChatJson, type ClientMessage, type ServerMessage } from "./protocol.ts"
 
 const toLine = (message: ServerMessage): string => {
   switch (message._tag) {
@@ -11,6 +11,10 @@ const toLine = (message: ServerMessage): string => {
       return `Welcome, ${message.name}.`
     case "Refused":
       return `Refused: ${message.reason}`
+    case "Entered":
+      return `You are in ${message.room}.`
+    case "Rooms":
+      return `Rooms: ${message.rooms.join(", ")}`
     case "Members":
       return `In the room: ${message.names.join(", ")}`
     case "Joined":
@@ -26,6 +30,14 @@ const toLine = (message: ServerMessage): string => {
   }
 }
 
+const toMessage = (line: string): ClientMessage => {
+  if (line.startsWith("/join ")) return { _tag: "Enter", room: line.slice("/join ".length) }
+  if (line === "/leave") return { _tag: "Leave" }
+  if (line === "/who") return { _tag: "Who" }
+  if (line === "/rooms") return { _tag: "List" }
+  return { _tag: "Say", text: line }
+}
+
 const program = Effect.gen(function* () {
   const [name = "guest"] = process.argv.slice(2)
   const client = yield* Client.connect(ChatJson)
@@ -35,7 +47,7 @@ const program = Effect.gen(function* () {
   const typed = stdio.stdin.pipe(
     Stream.decodeText,
     Stream.splitLines,
-    Stream.runForEach((line) => client.send(line === "/who" ? { _tag: "Who" } : { _tag: "Say", text: line }))
+    Stream.runForEach((line) => client.send(toMessage(line)))
   )
   const heard = Stream.runForEach(client.messages, (message) => Console.log(toLine(message)))
   // The end of what is typed ends our side; what the room still says is printed. Its end is ours, typed or not.

@@ -1,38 +1,53 @@
-/** The room for programs: the same room as in `text.ts`, by typed messages. */
-import { Effect, Option, Stream } from "effect"
-import { Connection, Handler, Server } from "effect-sluice"
+/** The chat for programs: the same rooms as in `text.ts`, by typed messages. */
+import { Effect, Option } from "effect"
+import { type Connection, Handler, Server } from "effect-sluice"
 import { ChatJson, type ClientMessage, type ServerMessage } from "./protocol.ts"
-import { isName, Room } from "./room.ts"
+import { type Event, isName, lobby, nameOf, Rooms } from "./rooms.ts"
 
 type Program = Connection.Connection<ClientMessage, ServerMessage>
 
-const Nickname = Connection.attribute<string>("nickname")
+// What happens in a room is a message already.
+const asMessage = (event: Event): ServerMessage => event
 
 const refuse = (program: Program, reason: string) => program.send({ _tag: "Refused", reason })
 
-const join = Effect.fnUntraced(function* (program: Program, name: string) {
-  if (Option.isSome(program.attributes.get(Nickname))) return yield* refuse(program, "joined already")
+const arrive = Effect.fnUntraced(function* (program: Program, name: string) {
+  if (Option.isSome(nameOf(program))) return yield* refuse(program, "joined already")
   if (!isName(name)) return yield* refuse(program, "a nickname has 1 to 20 letters, digits, _ or -")
-  const room = yield* Room
-  const events = yield* room.join(name)
-  if (events === false) return yield* refuse(program, `${name} is taken`)
-  yield* program.attributes.set(Nickname, name)
-  yield* program.send({ _tag: "Welcome", name })
-  return yield* program.fork(Stream.run(events, program.sink))
+  const rooms = yield* Rooms
+  return yield* Effect.matchEffect(rooms.arrive(program, name, asMessage), {
+    onFailure: (reason) => refuse(program, reason),
+    onSuccess: () => program.send({ _tag: "Welcome", name })
+  })
+})
+
+const enter = Effect.fnUntraced(function* (program: Program, room: string) {
+  if (Option.isNone(nameOf(program))) return yield* refuse(program, "join first")
+  if (!isName(room)) return yield* refuse(program, "a room has 1 to 20 letters, digits, _ or -")
+  const rooms = yield* Rooms
+  return yield* Effect.matchEffect(rooms.enter(program, room, asMessage), {
+    onFailure: (reason) => refuse(program, reason),
+    onSuccess: () => program.send({ _tag: "Entered", room })
+  })
 })
 
 const handler = Handler.route(ChatJson, {
-  Join: ({ name }, program) => join(program, name),
+  Join: ({ name }, program) => arrive(program, name),
+  Enter: ({ room }, program) => enter(program, room),
+  Leave: (_message, program) => enter(program, lobby),
   Say: ({ text }, program) =>
-    Option.match(program.attributes.get(Nickname), {
-      onNone: () => refuse(program, "join first"),
-      onSome: (name) => Effect.flatMap(Room, (room) => room.say(name, text))
-    }),
-  Pong: () => Effect.void,
-  Who: (_message, program) =>
-    Effect.flatMap(Room, (room) =>
-      Effect.flatMap(room.members, (names) => program.send({ _tag: "Members", names }))
-    )
+    Option.isNone(nameOf(program))
+      ? refuse(program, "join first")
+      : Effect.flatMap(Rooms, (rooms) => rooms.say(program, text)),
+  Who: Effect.fnUntraced(function* (_message, program) {
+    const rooms = yield* Rooms
+    yield* program.send({ _tag: "Members", names: yield* rooms.members(program) })
+  }),
+  List: Effect.fnUntraced(function* (_message, program) {
+    const rooms = yield* Rooms
+    yield* program.send({ _tag: "Rooms", rooms: yield* rooms.rooms })
+  }),
+  Pong: () => Effect.void
 })
 
 export const JsonServer = Server.make(ChatJson, handler, {

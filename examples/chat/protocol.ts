@@ -1,17 +1,22 @@
-/** The room for programs: JSON messages, one a line, shared by the server and `client.ts`. */
+/** The chat for programs: JSON messages, one a line, shared by the server and `client.ts`. */
 import { Schema } from "effect"
 import { Codec, Framing, Protocol } from "effect-sluice"
 
 export const ClientMessage = Schema.Union([
   Schema.TaggedStruct("Join", { name: Schema.String }),
   Schema.TaggedStruct("Say", { text: Schema.String }),
+  Schema.TaggedStruct("Enter", { room: Schema.String }),
+  Schema.TaggedStruct("Leave", {}),
   Schema.TaggedStruct("Who", {}),
+  Schema.TaggedStruct("List", {}),
   Schema.TaggedStruct("Pong", {})
 ])
 
 export const ServerMessage = Schema.Union([
   Schema.TaggedStruct("Welcome", { name: Schema.String }),
   Schema.TaggedStruct("Refused", { reason: Schema.String }),
+  Schema.TaggedStruct("Entered", { room: Schema.String }),
+  Schema.TaggedStruct("Rooms", { rooms: Schema.Array(Schema.String) }),
   Schema.TaggedStruct("Members", { names: Schema.Array(Schema.String) }),
   Schema.TaggedStruct("Joined", { name: Schema.String }),
   Schema.TaggedStruct("Left", { name: Schema.String }),

@@ -1,5 +1,5 @@
 /**
- * A chat room: `nc 127.0.0.1 7000` for people, `npx tsx examples/chat/client.ts NAME` for programs.
+ * A chat with rooms: `nc 127.0.0.1 7000` for people, `npx tsx examples/chat/client.ts NAME` for programs.
  *
  * `PORT` is where people connect (7000), `JSON_PORT` where programs do (one above).
  */
@@ -7,7 +7,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Effect } from "effect"
 import { Shutdown, Transport, TransportNode } from "effect-sluice"
 import { JsonServer } from "./json.ts"
-import { Room } from "./room.ts"
+import { Rooms } from "./rooms.ts"
 import { TextServer } from "./text.ts"
 
 const program = Effect.gen(function* () {
@@ -24,4 +24,4 @@ const program = Effect.gen(function* () {
   return yield* Effect.never
 })
 
-program.pipe(Effect.provide(Room.layer), Effect.scoped, NodeRuntime.runMain({ teardown: Shutdown.teardown }))
+program.pipe(Effect.provide(Rooms.layer), Effect.scoped, NodeRuntime.runMain({ teardown: Shutdown.teardown }))

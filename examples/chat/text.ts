@@ -1,7 +1,7 @@
-/** The room for people with a terminal: lines in, lines out. */
+/** The chat for people with a terminal: lines in, lines out. */
 import { Effect, Option, Stream } from "effect"
-import { Codec, Connection, Framing, Protocol, Server } from "effect-sluice"
-import { type Event, isName, Room } from "./room.ts"
+import { Codec, type Connection, Framing, Protocol, Server } from "effect-sluice"
+import { type Event, isName, lobby, nameOf, Rooms } from "./rooms.ts"
 
 const Text = Protocol.make("ChatText", {
   framing: Framing.lines({ maxLength: 1024, oversize: "skip", end: "drop" }),
@@ -10,8 +10,6 @@ const Text = Protocol.make("ChatText", {
 })
 
 type Person = Connection.Connection<string, string>
-
-const Nickname = Connection.attribute<string>("nickname")
 
 const toLine = (event: Event): string => {
   switch (event._tag) {
@@ -27,23 +25,36 @@ const toLine = (event: Event): string => {
 // What people type may move their neighbours' cursors.
 const printable = (line: string): string => line.replaceAll(/\p{Cc}/gu, "").trim()
 
-const enter = Effect.fnUntraced(function* (person: Person, name: string) {
+const arrive = Effect.fnUntraced(function* (person: Person, name: string) {
   if (!isName(name))
     return yield* person.send("A nickname has 1 to 20 letters, digits, _ or -. Your nickname?")
-  const room = yield* Room
-  const events = yield* room.join(name)
-  if (events === false) return yield* person.send(`${name} is taken. Your nickname?`)
-  yield* person.attributes.set(Nickname, name)
-  yield* person.send(`Welcome, ${name}. /who lists the room, /quit leaves it.`)
-  return yield* person.fork(Stream.run(Stream.map(events, toLine), person.sink))
+  const rooms = yield* Rooms
+  return yield* Effect.matchEffect(rooms.arrive(person, name, toLine), {
+    onFailure: (reason) => person.send(`${reason}. Your nickname?`),
+    onSuccess: () => person.send(`Welcome, ${name}. /who lists the room, /help the commands.`)
+  })
 })
 
-const say = Effect.fnUntraced(function* (person: Person, name: string, line: string) {
-  const room = yield* Room
+const enter = Effect.fnUntraced(function* (person: Person, room: string) {
+  if (!isName(room)) return yield* person.send("A room has 1 to 20 letters, digits, _ or -.")
+  const rooms = yield* Rooms
+  return yield* Effect.matchEffect(rooms.enter(person, room, toLine), {
+    onFailure: (reason) => person.send(`${reason}.`),
+    onSuccess: () => person.send(`You are in ${room}.`)
+  })
+})
+
+const help = "There are /join ROOM, /leave, /rooms, /who and /quit."
+
+const say = Effect.fnUntraced(function* (person: Person, line: string) {
+  const rooms = yield* Rooms
   if (line === "") return
-  if (line === "/who") return yield* person.send(`In the room: ${(yield* room.members).join(", ")}`)
-  if (line.startsWith("/")) return yield* person.send("There are /who and /quit.")
-  return yield* room.say(name, line)
+  if (line.startsWith("/join ")) return yield* enter(person, line.slice("/join ".length))
+  if (line === "/leave") return yield* enter(person, lobby)
+  if (line === "/rooms") return yield* person.send(`Rooms: ${(yield* rooms.rooms).join(", ")}`)
+  if (line === "/who") return yield* person.send(`In the room: ${(yield* rooms.members(person)).join(", ")}`)
+  if (line.startsWith("/")) return yield* person.send(help)
+  return yield* rooms.say(person, line)
 })
 
 const handle = Effect.fnUntraced(function* (person: Person) {
@@ -51,12 +62,7 @@ const handle = Effect.fnUntraced(function* (person: Person) {
   yield* person.messages.pipe(
     Stream.map(printable),
     Stream.takeWhile((line) => line !== "/quit"),
-    Stream.runForEach((line) =>
-      Option.match(person.attributes.get(Nickname), {
-        onNone: () => enter(person, line),
-        onSome: (name) => say(person, name, line)
-      })
-    )
+    Stream.runForEach((line) => (Option.isNone(nameOf(person)) ? arrive(person, line) : say(person, line)))
   )
   yield* Effect.ignore(person.send("Bye."))
 })

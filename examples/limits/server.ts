@@ -29,7 +29,8 @@ const farewells: Record<Admission.RefusedReason, string> = {
   address: "sorry, too many of you are here already",
   rate: "sorry, not so often",
   denied: "sorry, not you",
-  unauthenticated: "sorry, who are you?"
+  unauthenticated: "sorry, who are you?",
+  version: "sorry, I do not understand you"
 }
 
 const program = Effect.gen(function* () {

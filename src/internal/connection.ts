@@ -9,12 +9,14 @@ import { CloseReason } from "../CloseReason.ts"
 import type { Connection, ConnectionStats, SendError } from "../Connection.ts"
 import type { ConnectionClosed } from "../SluiceError.ts"
 import type { Address, TlsDetails, Wire } from "../Transport.ts"
+import type { Agreement } from "../Versions.ts"
 import { AttributeMap } from "./attributes.ts"
 import { ConnectionLife } from "./connectionLife.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import { statsOf } from "./connectionStats.ts"
 import { limitUnsafe } from "./deadlineSettings.ts"
 import { DeadlineWatch } from "./deadlineWatch.ts"
+import { Greeting } from "./greeting.ts"
 import { Heartbeat } from "./heartbeat.ts"
 import { InboundQueue } from "./inboundQueue.ts"
 import { OutboundQueue } from "./outboundQueue.ts"
@@ -22,6 +24,7 @@ import { Reader } from "./reader.ts"
 import { Sender } from "./sender.ts"
 import { startTls } from "./startTls.ts"
 import { type Switched, switchProtocol } from "./switching.ts"
+import { Timers } from "./timers.ts"
 
 export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements Connection<In, Out> {
   inbound: InboundQueue<In>
@@ -29,11 +32,14 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   readonly reader: Reader<In, Out>
   readonly deadlines: DeadlineWatch<In, Out>
   heartbeat: Heartbeat<In, Out> | undefined
+  greeting: Greeting<In, Out> | undefined
+  agreed: Agreement | undefined
   readonly scope = Scope.makeUnsafe()
   readonly sender: Sender<Out>
   /** What became of the connection when it left the protocol that it was made with. */
   switched: Switched<In, Out> | undefined
   private attributeMap: AttributeMap | undefined
+  private ownTimers: Timers | undefined
 
   constructor(wire: Wire, shared: ConnectionShared<In, Out>) {
     super(wire, shared)
@@ -41,6 +47,7 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
     this.outbound = new OutboundQueue(wire, shared.framing, shared.outboundLimits, this)
     this.deadlines = new DeadlineWatch(this)
     this.heartbeat = shared.heartbeat && new Heartbeat(this, shared.heartbeat)
+    this.greeting = shared.greeting && new Greeting(this, shared.greeting)
     this.reader = new Reader(this)
     this.sender = new Sender(this)
   }
@@ -148,14 +155,38 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
     return (deadline, by) => Effect.sync(() => this.deadlines.extend(deadline, limitUnsafe(by)))
   }
 
-  /** Runs work of the library's own in the connection's scope; its failure counts as the handler's. */
-  runOwn(effect: Effect.Effect<unknown, unknown>): void {
+  get runAfter(): Connection<In, Out>["runAfter"] {
+    return this.timers.runAfter
+  }
+
+  get runEvery(): Connection<In, Out>["runEvery"] {
+    return this.timers.runEvery
+  }
+
+  get runAt(): Connection<In, Out>["runAt"] {
+    return this.timers.runAt
+  }
+
+  private get timers(): Timers {
+    this.ownTimers ??= new Timers(this)
+    return this.ownTimers
+  }
+
+  /**
+   * Runs what belongs to the connection and no fiber of its, in its scope; a failure counts as the handler's. `done` is
+   * called when it is over.
+   */
+  runOwn(effect: Effect.Effect<unknown, unknown>, done?: () => void): void {
     const guarded = Effect.catchCause(effect, (cause) =>
       Effect.sync(() => {
         if (!Cause.hasInterruptsOnly(cause)) this.closeWith(CloseReason.HandlerFailed({ cause }))
       })
     )
-    this.shared.fork(Effect.asVoid(this.fork(guarded)))
+    this.shared.fork(
+      Effect.map(this.fork(guarded), (fiber) => {
+        if (done !== undefined) fiber.addObserver(done)
+      })
+    )
   }
 
   get switchProtocol(): Connection<In, Out>["switchProtocol"] {

@@ -11,6 +11,7 @@ import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import type { DeadlineWatch } from "./deadlineWatch.ts"
 import { Drops } from "./drops.ts"
+import type { Greeting } from "./greeting.ts"
 import type { Heartbeat } from "./heartbeat.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
 import type { OutboundQueue } from "./outboundQueue.ts"
@@ -20,6 +21,10 @@ import { Signal } from "./signal.ts"
 let lastId = 0
 
 const done = Exit.fail(Cause.Done())
+
+// Shared by all connections that nobody waited for.
+const alreadyOver = new Signal()
+alreadyOver.fire()
 
 type Ended = "handler" | "broken"
 
@@ -38,6 +43,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   abstract readonly reader: Reader<In, Out>
   abstract readonly deadlines: DeadlineWatch<In, Out>
   abstract heartbeat: Heartbeat<In, Out> | undefined
+  /** Until the two ends have agreed, where their protocol has a hello. */
+  abstract greeting: Greeting<In, Out> | undefined
   readonly openedAt: number
   /** The opening, in milliseconds of the monotonic clock. */
   readonly opened: number
@@ -59,6 +66,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   private lost: Lost | undefined
   private handler: Fiber.Fiber<unknown, unknown> | undefined
   private onEnded: ((by: Ended) => void) | undefined
+  /** There once somebody waits for it, or it has happened. */
+  private overSignal: Signal | undefined
 
   constructor(wire: Wire, shared: ConnectionShared<In, Out>) {
     this.wire = wire
@@ -144,6 +153,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   /** No more input comes, in good order. */
   inputEnded(): void {
     this.inbound.end(() => done)
+    this.greeting?.end()
     this.inputDone.fire()
   }
 
@@ -152,6 +162,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.reason ??= reason
     this.deadlines.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
+    this.greeting?.end()
     this.inputDone.fire()
     this.onEnded?.("broken")
   }
@@ -178,6 +189,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.handler?.interruptUnsafe()
+    this.greeting?.end()
     this.onEnded?.("broken")
   }
 
@@ -186,6 +198,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.handler = handler
     if (this.closing) handler.interruptUnsafe()
     this.deadlines.start()
+    this.greeting?.say()
     this.wire.attach(this)
   }
 
@@ -216,6 +229,14 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     }
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
+    if (this.overSignal === undefined) this.overSignal = alreadyOver
+    else this.overSignal.fire()
+  }
+
+  /** Calls back when the handler is done and nothing can be sent any more; the result calls that off. */
+  onceOver(callback: () => void): () => void {
+    this.overSignal ??= new Signal()
+    return this.overSignal.onFire(callback)
   }
 
   /** Whether nothing has to be waited for but the wire's own close. */

@@ -60,6 +60,11 @@ export class ConnectionSet<In, Out, E, R> {
     return this.live.size
   }
 
+  /** Whether nobody comes any more, and those who were here are gone or cut. */
+  get stopped(): boolean {
+    return this.phase === "stopped"
+  }
+
   get(id: number): ConnectionImpl<In, Out> | undefined {
     return this.live.get(id)
   }
@@ -155,13 +160,13 @@ export class ConnectionSet<In, Out, E, R> {
     // One whose lifetime is over has had its goodbye.
     if (connection.drainBegun.fired) return
     const { goodbye } = this
-    if (goodbye === undefined || connection.switched !== undefined) {
+    if (goodbye === undefined || connection.switched !== undefined || connection.greeting !== undefined) {
       connection.drain()
       return
     }
     // At once, where the message is encoded at once; a slow encoder holds up only its own connection.
     this.fork(
-      Effect.suspend(() => this.shared.encode(goodbye(connection))).pipe(
+      Effect.suspend(() => connection.shared.encode(goodbye(connection))).pipe(
         Effect.flatMap((payload) => {
           if (connection.switched !== undefined) return Effect.void
           const offer = connection.outbound.offerLast(payload)

@@ -8,6 +8,7 @@ import type { CodecError, MessageError } from "../SluiceError.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { HeartbeatSettings } from "./deadlineSettings.ts"
 import type { DeadlinesShared } from "./deadlineWatch.ts"
+import type { GreetingPlan } from "./greeting.ts"
 import type { HeartbeatPlan } from "./heartbeat.ts"
 import type { RatePlan } from "./rateGate.ts"
 
@@ -39,6 +40,8 @@ export interface ConnectionShared<In, Out> {
   readonly deadlines: DeadlinesShared
   readonly onIdle: "close" | IdleHandler<Out>
   readonly heartbeat: HeartbeatPlan<In, Out> | undefined
+  /** How connections begin, where their protocol has a hello. */
+  readonly greeting: GreetingPlan<In, Out> | undefined
   /** When to ping, for protocols that are entered later. */
   readonly heartbeatSettings: HeartbeatSettings
   /** Runs an effect that belongs to no fiber. */

@@ -54,8 +54,11 @@ export class MessageDecoder<In, Out> {
   }
 
   /** The next frames, in order. */
-  handle(frames: Array<Uint8Array>): void {
-    if (frames.length === 0 || this.stopped) return
+  handle(read: Array<Uint8Array>): void {
+    if (read.length === 0 || this.stopped) return
+    const { greeting } = this.connection
+    const frames = greeting === undefined ? read : greeting.hear(read)
+    if (frames.length === 0) return
     if (this.backlog !== undefined) {
       for (const frame of frames) this.backlog.push(frame)
       return

@@ -132,6 +132,8 @@ export class OutboundQueue {
       this.flush()
       if (this.full) return "full"
     }
+    // A long one waits as it is, so that its bytes exist once however many peers stand still.
+    if (frames.length >= shareFrom) this.lane ??= new FrameLane()
     if (this.lane === undefined) this.data.writeBytes(frames)
     else this.lane.push(frames)
     this.messages += count
@@ -381,6 +383,9 @@ export class OutboundQueue {
     while (this.senders.length > 0 && !this.full) this.senders.shift()!()
   }
 }
+
+/** Frames for many peers that are this long, in bytes, are not copied while they wait. */
+const shareFrom = 4096
 
 // Shared by all empty queues, so that an idle connection holds no arrays. Never written to.
 const none: Array<never> = []

@@ -3,7 +3,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { ByteWriter } from "../ByteWriter.ts"
 import { CloseReason } from "../CloseReason.ts"
 import type {
   BroadcastResult,
@@ -13,12 +12,14 @@ import type {
   Delivery
 } from "../Connections.ts"
 import type { ServerEvent } from "../Events.ts"
-import type { CodecError, MessageError, PayloadError } from "../SluiceError.ts"
+import type { Policy } from "../Outbound.ts"
+import type { MessageError } from "../SluiceError.ts"
 import { type Address, formatAddress } from "../Transport.ts"
-import { codecError } from "./codec/schemaCodec.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionSet } from "./connectionSet.ts"
-import { keyOf, offerFrame } from "./outboundPolicy.ts"
+import { type Addressee, sendToEach } from "./sendToEach.ts"
+import { periodOf } from "./timers.ts"
+import { Visits } from "./visits.ts"
 
 export class Registry<In, Out, E, R> implements Connections<In, Out> {
   private readonly set: ConnectionSet<In, Out, E, R>
@@ -51,23 +52,23 @@ export class Registry<In, Out, E, R> implements Connections<In, Out> {
     Effect.suspend(() => {
       const connection = this.set.get(id)
       if (connection === undefined) return Effect.succeed("closed")
-      return connection.switched === undefined ? this.offer(connection, message) : Effect.succeed("switched")
+      const away = awayFrom(connection)
+      return away === undefined ? this.offer(connection, message) : Effect.succeed(away)
     })
 
   readonly broadcast: Connections<In, Out>["broadcast"] = (message, options) =>
-    Effect.map(this.framed(message), (frame) => {
+    Effect.suspend(() => {
       const policy = options?.policy ?? this.set.shared.outboundPolicy
-      const key = keyOf(policy, message)
-      const delivered: Array<number> = []
-      const failed: Array<BroadcastResult["failed"][number]> = []
+      const addressees: Array<Addressee<typeof message>> = []
+      const missed: Array<BroadcastResult["failed"][number]> = []
       for (const connection of this.set) {
         if (options?.to !== undefined && !options.to(connection)) continue
-        const offer =
-          connection.switched === undefined ? offerFrame(connection, policy, key, frame) : "switched"
-        if (offer === "queued") delivered.push(connection.id)
-        else failed.push({ id: connection.id, reason: offer })
+        const away = awayFrom(connection)
+        if (away === undefined) addressees.push(addresseeOf(connection, policy))
+        else missed.push({ id: connection.id, reason: away })
       }
-      return { delivered, failed }
+      const sent = sendToEach(addressees, message, policy)
+      return missed.length === 0 ? sent : Effect.map(sent, (result) => withMissed(result, missed))
     })
 
   readonly closeById: Connections<In, Out>["closeById"] = (id, reason = CloseReason.LocalClosed()) =>
@@ -91,32 +92,46 @@ export class Registry<In, Out, E, R> implements Connections<In, Out> {
       return closed
     })
 
+  readonly runEvery: Connections<In, Out>["runEvery"] = (period, visit, { concurrency = 256 } = {}) =>
+    Effect.contextWith((context) =>
+      Effect.sync(() => {
+        if (!(concurrency >= 1)) throw new RangeError("concurrency must be 1 or more")
+        return new Visits(this.set, periodOf(period), concurrency, (connection) =>
+          Effect.provideContext(visit(connection), context)
+        )
+      })
+    )
+
   private offer(connection: ConnectionImpl<In, Out>, message: Out): Effect.Effect<Delivery, MessageError> {
     return connection.trySend(message).pipe(
       Effect.map((sent): Delivery => (sent ? "queued" : "full")),
       Effect.catchTag("ConnectionClosed", () => Effect.succeed<Delivery>("closed"))
     )
   }
-
-  /** The message as one frame, made once for all. */
-  private framed(message: Out): Effect.Effect<Uint8Array, CodecError | PayloadError> {
-    return Effect.suspend(() => this.encoded(message)).pipe(
-      Effect.flatMap((payload) => {
-        const writer = new ByteWriter()
-        const error = this.set.shared.framing.encode(payload, writer)
-        return error === undefined ? Effect.succeed(writer.take()) : Effect.fail(error)
-      })
-    )
-  }
-
-  private encoded(message: Out): Effect.Effect<Uint8Array, CodecError> {
-    try {
-      return this.set.shared.encode(message)
-    } catch (defect) {
-      return Effect.fail(codecError("codec", String(defect)))
-    }
-  }
 }
+
+/** Why a connection takes no messages of the server's protocol, if so: it left it, or has not begun it. */
+const awayFrom = <In, Out>(connection: ConnectionImpl<In, Out>): "switched" | "closed" | undefined => {
+  if (connection.switched !== undefined) return "switched"
+  return connection.greeting === undefined ? undefined : "closed"
+}
+
+const addresseeOf = <In, Out, Message>(
+  connection: ConnectionImpl<In, Out>,
+  policy: Policy<Message>
+): Addressee<Message> => {
+  // It gets what it takes, the server's own messages; what it hands out is nobody's business here.
+  const peer = connection as unknown as Addressee<Message>["connection"]
+  return { connection: peer, shared: peer.shared, as: undefined, policy }
+}
+
+const withMissed = (
+  { delivered, failed }: BroadcastResult,
+  missed: BroadcastResult["failed"]
+): BroadcastResult => ({
+  delivered,
+  failed: [...failed, ...missed].sort((one, other) => one.id - other.id)
+})
 
 const infoOf = <In, Out>(connection: ConnectionImpl<In, Out>, now: number): ConnectionInfo => ({
   id: connection.id,

@@ -28,9 +28,10 @@ export const runConnection: <In, Out, R>(
     now
   )
   yield* Effect.forkChild(runWriter(connection.outbound, connection.wire), now)
-  if (connection.heartbeat?.active === true) yield* Effect.forkChild(connection.heartbeat.run(), now)
+  if (connection.heartbeat?.active === true)
+    yield* Effect.forkChild(greeted(connection, connection.heartbeat.run()), now)
   const handlerFiber = yield* Effect.forkChild(
-    Effect.provideService(handler, Scope.Scope, connection.scope),
+    Effect.provideService(greeted(connection, handler), Scope.Scope, connection.scope),
     now
   )
   connection.start(handlerFiber)
@@ -50,6 +51,15 @@ export const runConnection: <In, Out, R>(
   yield* connection.gone.await()
   return connection.finish()
 })
+
+/** What begins when the two ends have agreed, and not at all where they do not. */
+const greeted = <In, Out, A, E, R>(
+  { greeting }: ConnectionImpl<In, Out>,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  greeting === undefined
+    ? effect
+    : Effect.flatMap(greeting.awaitOutcome(), (agreed) => (agreed ? effect : Effect.interrupt))
 
 /** A handler of a broken connection may still handle what was accepted; then it is interrupted. */
 const stopHandler = Effect.fnUntraced(function* <In, Out>(

@@ -13,12 +13,14 @@ import type { Framing } from "../Framing.ts"
 import type { Beats } from "../Heartbeat.ts"
 import * as Outbound from "../Outbound.ts"
 import { InvalidConfig, type MessageError, type OptionProblem } from "../SluiceError.ts"
+import type { Hello } from "../Versions.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import { DeadlineScheduler } from "./deadlineScheduler.ts"
 import { type DeadlineTimes, heartbeatSettings } from "./deadlineSettings.ts"
 import { planHeartbeat } from "./heartbeat.ts"
 import { decodeOptions, durationOption, integerOption, withDefault } from "./options.ts"
 import { planRate } from "./rateGate.ts"
+import { helloOffset, helloPayload } from "./versions.ts"
 
 const mebibyte = 1024 * 1024
 
@@ -114,6 +116,14 @@ export const protocolFields = <In, Out, DecodeServices, EncodeServices, Unused1,
 ) => ({
   framing: protocol.framing,
   switchable: protocol.switchable === true,
+  ...codecFields(decoder, encoder, context)
+})
+
+const codecFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
+  decoder: Codec.Codec<In, DecodeServices, Unused1>,
+  encoder: Codec.Codec<Out, Unused2, EncodeServices>,
+  context: Context.Context<DecodeServices | EncodeServices>
+) => ({
   decode: (frame: Uint8Array) => Effect.provideContext(decoder.decode(frame), context),
   encode: (message: Out) => Effect.provideContext(encoder.encode(message), context),
   views: decoder.views,
@@ -126,9 +136,20 @@ export const protocolFields = <In, Out, DecodeServices, EncodeServices, Unused1,
  * that sending and receiving need none.
  */
 export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(options: {
-  readonly protocol: { readonly framing: Framing; readonly switchable?: boolean | undefined }
+  readonly protocol: {
+    readonly framing: Framing
+    readonly switchable?: boolean | undefined
+    readonly versions?: { readonly hello: Hello } | undefined
+  }
+  readonly side: "server" | "client"
   readonly decoder: Codec.Codec<In, DecodeServices, Unused1>
   readonly encoder: Codec.Codec<Out, Unused2, EncodeServices>
+  /** Other codecs that a hello may agree on. */
+  readonly codecs: ReadonlyArray<{
+    readonly name: string
+    readonly decoder: Codec.Codec<In, DecodeServices, Unused1>
+    readonly encoder: Codec.Codec<Out, Unused2, EncodeServices>
+  }>
   readonly settings: ConnectionSettings & { readonly deadlines: DeadlineTimes }
   readonly policy: Outbound.Policy<Out> | undefined
   readonly onMessageError: OnMessageError<Out> | undefined
@@ -138,7 +159,8 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
 }): Effect.Effect<ConnectionShared<In, Out>, never, DecodeServices | EncodeServices | Scope.Scope> =>
   Effect.contextWith((context: Context.Context<DecodeServices | EncodeServices | Scope.Scope>) =>
     Clock.clockWith((clock) => {
-      const { beats, decoder, encoder, onIdle, onMessageError, policy, protocol, settings } = options
+      const { beats, codecs, decoder, encoder, onIdle, onMessageError, policy, protocol, settings, side } =
+        options
       const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
       const random = Context.get(context, Random.Random)
       const fork = Effect.runForkWith(context)
@@ -160,6 +182,16 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
         onIdle: onIdle ?? "close",
         heartbeat: planHeartbeat(beats, settings.heartbeat, nextDouble),
         heartbeatSettings: settings.heartbeat,
+        greeting: protocol.versions && {
+          side,
+          hello: protocol.versions.hello,
+          payload: helloPayload(protocol.framing, protocol.versions.hello),
+          offset: helloOffset(protocol.framing),
+          codecs: new Map(
+            codecs.map(({ decoder, encoder, name }) => [name, codecFields(decoder, encoder, context)])
+          ),
+          variants: new Map()
+        },
         fork
       }
       return Effect.as(

@@ -6,6 +6,7 @@ import * as Stream from "effect/Stream"
 import type { Connection, ConnectionStats, SendError } from "../Connection.ts"
 import type { ConnectionClosed } from "../SluiceError.ts"
 import type { Address, TlsDetails } from "../Transport.ts"
+import type { Agreement } from "../Versions.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
 import { Sender } from "./sender.ts"
@@ -102,6 +103,22 @@ export class SwitchedConnection<In, Out> implements Connection<In, Out> {
 
   get extendDeadline(): Connection<In, Out>["extendDeadline"] {
     return this.core.extendDeadline
+  }
+
+  get runAfter(): Connection<In, Out>["runAfter"] {
+    return this.core.runAfter
+  }
+
+  get runEvery(): Connection<In, Out>["runEvery"] {
+    return this.core.runEvery
+  }
+
+  get runAt(): Connection<In, Out>["runAt"] {
+    return this.core.runAt
+  }
+
+  get agreed(): Agreement | undefined {
+    return this.core.agreed
   }
 
   get attributes(): Connection<In, Out>["attributes"] {

@@ -48,6 +48,11 @@ export const leaving = <In, Out>(
     })
   )
 
+const versionedLater: OptionProblem = {
+  path: "protocol.versions",
+  message: "a hello belongs to the beginning of a connection"
+}
+
 const refusal = (path: string, message: string): Effect.Effect<never, InvalidConfig> =>
   Effect.fail(new InvalidConfig({ problems: [{ path, message }] }))
 
@@ -62,6 +67,7 @@ export const switchProtocol = <In, Out, NextIn, NextOut, Services, PeerServices>
       const problems = next.problems.map(
         ({ message, path }): OptionProblem => ({ path: `protocol.${path}`, message })
       )
+      if (next.versions !== undefined) problems.push(versionedLater)
       return problems.length > 0
         ? Effect.fail(new InvalidConfig({ problems }))
         : Effect.sync(() => enter(core, from, next.name, sharedOf(core, next, options, context)))
@@ -83,6 +89,7 @@ const sharedOf = <In, Out, NextIn, NextOut, Services, PeerServices>(
     outboundPolicy: options.policy ?? Outbound.suspend,
     onMessageError: options.onMessageError ?? "close",
     onIdle: options.onIdle ?? "close",
+    greeting: undefined,
     heartbeat: planHeartbeat(beats, shared.heartbeatSettings, shared.deadlines.random),
     // They look at the connection's life and never at its messages.
     ...(retire && { retire: retire as unknown as Required<ConnectionShared<NextIn, NextOut>>["retire"] }),

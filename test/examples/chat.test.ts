@@ -70,7 +70,7 @@ describe("examples/chat", () => {
     expect(ada.output).toBe(
       [
         "Your nickname?",
-        "Welcome, ada. /who lists the room, /quit leaves it.",
+        "Welcome, ada. /who lists the room, /help the commands.",
         "* bob joined",
         "bob: hello",
         "* bob left",
@@ -82,7 +82,7 @@ describe("examples/chat", () => {
     expect(bob.output).toBe(
       [
         "Your nickname?",
-        "Welcome, bob. /who lists the room, /quit leaves it.",
+        "Welcome, bob. /who lists the room, /help the commands.",
         "ada: hello yourself",
         "In the room: ada, bob",
         "Bye.",
@@ -125,7 +125,7 @@ describe("examples/chat", () => {
     bob.type("\n\0\n")
     bob.type(`${"x".repeat(3000)}\n`)
     bob.type("/help\n")
-    await bob.says("There are /who and /quit.\n")
+    await bob.says("There are /join ROOM, /leave, /rooms, /who and /quit.\n")
     bob.type("\x1b[2Jclean\r\n")
     // Neither the empty lines nor the long one were said, and the terminal's own language is not passed on.
     expect(await ada.says("bob: ")).not.toContain("xxx")
@@ -151,6 +151,43 @@ describe("examples/chat", () => {
     expect((await second.ended).code).toBe(0)
     await leave(ada)
     await robot.says("* ada left\n")
+    robot.endInput()
+    expect(await robot.ended).toEqual({ code: 0, signal: null })
+  })
+
+  it("has rooms, for people and programs alike", async (context) => {
+    needsNc(context)
+    const ada = await enter("ada")
+    const bob = await enter("bob")
+    const robot = await joinAsProgram("robot")
+    await ada.says("* robot joined\n")
+    ada.type("/join tea\n")
+    await ada.says("You are in tea.\n")
+    await bob.says("* ada left\n")
+    robot.type("/join tea\n")
+    await robot.says("You are in tea.\n")
+    await ada.says("* robot joined\n")
+    robot.type("milk?\n")
+    await ada.says("robot: milk?\n")
+    ada.type("/who\n")
+    await ada.says("In the room: ada, robot\n")
+    bob.type("who is there?\n")
+    bob.type("/rooms\n")
+    await bob.says("Rooms: lobby, tea\n")
+    robot.type("/rooms\n")
+    await robot.says("Rooms: lobby, tea\n")
+    bob.type("/join two words\n")
+    await bob.says("A room has 1 to 20 letters, digits, _ or -.\n")
+
+    // The last to leave a room ends it, be it with the connection.
+    robot.type("/leave\n")
+    await bob.says("* robot joined\n")
+    await leave(ada)
+    bob.type("/rooms\n")
+    await bob.says("Rooms: lobby\n")
+    expect(ada.output).not.toContain("who is there?")
+    await leave(bob)
+    await robot.says("* bob left\n")
     robot.endInput()
     expect(await robot.ended).toEqual({ code: 0, signal: null })
   })

@@ -14,12 +14,14 @@ const layers = [
   "CloseReason",
   "Framing",
   "Codec",
+  "Versions",
   "Protocol",
   "Tls",
   "Transport",
   "Connection",
   "Events",
   "Connections",
+  "Groups",
   "Handler",
   "Server",
   "Shutdown",
@@ -30,7 +32,7 @@ const layers = [
 ]
 
 /** Imports down the list that may be, for types only: an error tells why the connection closed, and the other way. */
-const typesFromBelow = ["SluiceError -> CloseReason"]
+const typesFromBelow = ["SluiceError -> CloseReason", "SluiceError -> Versions"]
 
 /** Who may import what the others in `src` may not. */
 const reserved = [

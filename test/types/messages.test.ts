@@ -53,6 +53,20 @@ describe("protocols infer their messages", () => {
     assert.strictEqual(Protocol.flip(Split).fromClient, Split.fromServer)
   })
 
+  it("options know the messages that their functions return, tag and all", () =>
+    compiles(() => {
+      Protocol.heartbeat(Pump, {
+        fromServer: {
+          ping: { make: () => ({ _tag: "Alarm", text: "" }), is: ({ _tag }) => _tag === "Alarm" }
+        }
+      })
+      Server.make(Pump, () => Effect.void, {
+        goodbye: () => ({ _tag: "Alarm", text: "" }),
+        onMessageError: () => ({ _tag: "Alarm", text: "" }),
+        admission: { farewell: () => ({ _tag: "Alarm", text: "" }) }
+      })
+    }))
+
   it("tagged collects the services of its tables by direction", () => {
     const Hidden = Schema.TaggedStruct("Hidden", { text: Secret })
     const both = Protocol.tagged("Both", {

@@ -8,7 +8,7 @@ import * as Framing from "../../src/Framing.ts"
 import * as Handler from "../../src/Handler.ts"
 import * as Protocol from "../../src/Protocol.ts"
 import * as Server from "../../src/Server.ts"
-import type { ConnectionClosed, InvalidConfig, TransportError } from "../../src/SluiceError.ts"
+import type { ConnectionClosed, InvalidConfig, TransportError, VersionMismatch } from "../../src/SluiceError.ts"
 import type { Connector, Listener } from "../../src/Transport.ts"
 import * as TransportNode from "../../src/TransportNode.ts"
 import {
@@ -114,7 +114,7 @@ describe("requirements of a client", () => {
     expectTypeOf(client).toEqualTypeOf<
       Effect.Effect<
         Client.Client<string, { readonly numbers: ReadonlyArray<number> }>,
-        InvalidConfig | TransportError,
+        InvalidConfig | TransportError | VersionMismatch,
         Connector | Scope.Scope
       >
     >()
@@ -134,7 +134,7 @@ describe("requirements of a client", () => {
     ) {}
     const layer = Client.layer(SealedClient, Sealed)
     expectTypeOf(layer).toEqualTypeOf<
-      Layer.Layer<SealedClient, InvalidConfig | TransportError, Connector | Seal>
+      Layer.Layer<SealedClient, InvalidConfig | TransportError | VersionMismatch, Connector | Seal>
     >()
     class WrongClient extends Context.Service<WrongClient, Client.Client<number, string>>()(
       "test/types/WrongClient"
