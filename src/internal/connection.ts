@@ -6,8 +6,9 @@ import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { CloseReason } from "../CloseReason.ts"
-import type { Connection, ConnectionStats, SendError } from "../Connection.ts"
-import type { ConnectionClosed } from "../SluiceError.ts"
+import type { Connection, ConnectionStats, SendError, SwitchOptions } from "../Connection.ts"
+import type { Protocol } from "../Protocol.ts"
+import type { ConnectionClosed, InvalidConfig } from "../SluiceError.ts"
 import type { Address, TlsDetails, Wire } from "../Transport.ts"
 import type { Agreement } from "../Versions.ts"
 import { AttributeMap } from "./attributes.ts"
@@ -19,11 +20,12 @@ import { DeadlineWatch } from "./deadlineWatch.ts"
 import { Greeting } from "./greeting.ts"
 import { Heartbeat } from "./heartbeat.ts"
 import { InboundQueue } from "./inboundQueue.ts"
+import type { Holding, Switched } from "./leaving.ts"
 import { OutboundQueue } from "./outboundQueue.ts"
 import { Reader } from "./reader.ts"
 import { Sender } from "./sender.ts"
 import { startTls } from "./startTls.ts"
-import { type Switched, switchProtocol } from "./switching.ts"
+import { switchProtocol } from "./switching.ts"
 import { Timers } from "./timers.ts"
 
 export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements Connection<In, Out> {
@@ -190,7 +192,16 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   }
 
   get switchProtocol(): Connection<In, Out>["switchProtocol"] {
-    return (next, options) => switchProtocol(this, this, next, options)
+    return (next, options) => this.switchFrom(this, next, options)
+  }
+
+  /** The switch of whoever holds the connection, which is another one after each. */
+  switchFrom<NextIn, NextOut, Services, PeerServices>(
+    from: Holding<In, Out>,
+    next: Protocol<NextIn, NextOut, Services, PeerServices>,
+    options: SwitchOptions<NextOut> | undefined
+  ): Effect.Effect<Connection<NextIn, NextOut>, ConnectionClosed | InvalidConfig, Services> {
+    return switchProtocol(this, from, next, options)
   }
 
   get startTls(): Connection<In, Out>["startTls"] {

@@ -12,7 +12,7 @@ import {
 } from "../SluiceError.ts"
 import { formatAddress, type TlsDetails, type TlsUpgrade } from "../Transport.ts"
 import type { ConnectionImpl } from "./connection.ts"
-import { type Holding, leaving } from "./switching.ts"
+import { type Holding, leaving } from "./leaving.ts"
 
 type Options<Out> = Parameters<Connection<never, Out>["startTls"]>[0]
 

@@ -11,7 +11,6 @@ import type { ConnectionImpl } from "./connection.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
 import { Sender } from "./sender.ts"
 import { startTls } from "./startTls.ts"
-import { switchProtocol } from "./switching.ts"
 
 /** Messages are its own, all else is the one connection's. */
 export class SwitchedConnection<In, Out> implements Connection<In, Out> {
@@ -54,7 +53,7 @@ export class SwitchedConnection<In, Out> implements Connection<In, Out> {
   }
 
   get switchProtocol(): Connection<In, Out>["switchProtocol"] {
-    return (next, options) => switchProtocol(this.core, this, next, options)
+    return (next, options) => this.core.switchFrom(this, next, options)
   }
 
   get startTls(): Connection<In, Out>["startTls"] {

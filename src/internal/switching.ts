@@ -12,49 +12,17 @@ import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import { Heartbeat, planHeartbeat } from "./heartbeat.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
+import { type Holding, leaving } from "./leaving.ts"
 import { OutboundQueue } from "./outboundQueue.ts"
-import type { Sender } from "./sender.ts"
 import { protocolFields } from "./settings.ts"
 import { SwitchedConnection } from "./switchedConnection.ts"
 
-/** What became of a connection that left the protocol that it was made with. */
-export interface Switched<In, Out> {
-  /** The queue of its first protocol, where a message may still be. */
-  readonly left: InboundQueue<In>
-  /** As it is held now. */
-  readonly current: Connection<In, Out>
-}
-
-/** A connection as its holder has it: itself at first, and a new one with each switch. */
-export interface Holding<In, Out> extends Connection<In, Out> {
-  readonly sender: Sender<Out>
-}
-
 const done = Exit.fail(Cause.Done())
-
-/** Waits until no message is being decoded, then returns why a connection cannot leave its protocol. */
-export const leaving = <In, Out>(
-  core: ConnectionImpl<In, Out>,
-  from: Holding<In, Out>
-): Effect.Effect<void, ConnectionClosed | InvalidConfig> =>
-  Effect.andThen(
-    Effect.callback<void>((resume) => core.reader.onceIdle(() => resume(Exit.void))),
-    Effect.suspend((): Effect.Effect<void, ConnectionClosed | InvalidConfig> => {
-      if (!core.reader.alive) return Effect.fail(core.closedError())
-      if (core.speaking !== from) return refusal("connection", "has switched to another protocol already")
-      if (!core.shared.switchable)
-        return refusal("protocol", "is not switchable: see Protocol.switchable, and its cost")
-      return Effect.void
-    })
-  )
 
 const versionedLater: OptionProblem = {
   path: "protocol.versions",
   message: "a hello belongs to the beginning of a connection"
 }
-
-const refusal = (path: string, message: string): Effect.Effect<never, InvalidConfig> =>
-  Effect.fail(new InvalidConfig({ problems: [{ path, message }] }))
 
 export const switchProtocol = <In, Out, NextIn, NextOut, Services, PeerServices>(
   core: ConnectionImpl<In, Out>,

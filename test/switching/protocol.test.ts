@@ -128,7 +128,10 @@ describe("switchProtocol", () => {
           (plain) =>
             Effect.gen(function* () {
               yield* Stream.runCollect(Stream.take(plain.messages, 1))
-              for (let line = 0; line < 20; line++) yield* plain.send(`line ${line}`)
+              // The first half fills the wire, the second waits behind it.
+              for (let line = 0; line < 10; line++) yield* plain.send(`line ${line}`)
+              yield* Effect.sleep("1 second")
+              for (let line = 10; line < 20; line++) yield* plain.send(`line ${line}`)
               const next = yield* plain.switchProtocol(Lively)
               yield* next.send("first")
               yield* Deferred.succeed(switched, undefined)
@@ -137,11 +140,12 @@ describe("switchProtocol", () => {
           { heartbeat: { interval: "1 second", jitter: 0 } }
         )
         const client = yield* rawClient
-        client.state.sip = true
+        client.wire.pause()
         client.write("SWITCH\n")
+        yield* Effect.yieldNow
+        yield* TestClock.adjust("1 second")
         yield* Deferred.await(switched)
         yield* TestClock.adjust("1 second")
-        client.state.sip = false
         client.wire.resume()
         const lines = Array.from({ length: 20 }, (_, line) => `line ${line}\n`).join("")
         const expected = lines.length + 6 + 5
@@ -460,6 +464,27 @@ describe("a switchable protocol", () => {
       yield* eventually(() => reasons.length > 0, "it is over")
       assert.sameMembers(client.text().split("\n"), ["PONG", "a", "b", ""])
       assert.deepStrictEqual(reasons, ["FrameError"])
+    }).pipe(provideMemory)
+  )
+
+  it.effect("a drain delivers the messages whose bytes are held", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const arrived = yield* Deferred.make<void>()
+      const server = yield* Server.make(Plain, (connection) =>
+        Stream.runForEach(connection.messages, (line) => {
+          seen.push(line)
+          return Effect.andThen(Deferred.succeed(arrived, undefined), connection.draining)
+        })
+      )
+      const client = yield* rawClient
+      client.write("a\nb\nhalf")
+      yield* Deferred.await(arrived)
+      const stopping = yield* Effect.forkChild(server.stop, { startImmediately: true })
+      yield* eventually(() => client.state.ended, "the server has ended its side")
+      client.wire.end()
+      yield* Fiber.join(stopping)
+      assert.deepStrictEqual(seen, ["a", "b"])
     }).pipe(provideMemory)
   )
 

@@ -113,7 +113,10 @@ const upgrades = Effect.fnUntraced(function* (seen: Seen) {
   assert.strictEqual(long, secured)
   const again = yield* Effect.flip(client.startTls({ client: trusted() }))
   assert.strictEqual(again._tag === "TransportError" && again.kind, "NotSupported")
-  assert.strictEqual(yield* exchange(client, "QUIT"), "221 bye")
+  // The end of one side under TLS leaves the other.
+  yield* client.send("NOOP")
+  yield* client.end
+  assert.deepStrictEqual(yield* Stream.runCollect(client.messages), [secured ?? ""])
   yield* eventually(() => seen.reasons.length === 1, "the server has closed")
   assert.strictEqual(seen.reasons[0]?._tag, "PeerClosed")
   assert.strictEqual(seen.started[0]?.tls.serverName, "localhost")
@@ -150,15 +153,9 @@ describe("startTls", () => {
           ...["-CAfile", Path.join(certificates().directory, "authority.pem"), "-verify_return_error"]
         ])
         let text = ""
-        let asked = false
-        child.stdout.on("data", (chunk: Buffer) => {
-          text += chunk.toString()
-          if (text.includes("221 bye")) child.stdin.end()
-          else if (!asked) {
-            asked = true
-            child.stdin.write("NOOP\nQUIT\n")
-          }
-        })
+        child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()))
+        // Read once the handshake is through.
+        child.stdin.write("NOOP\nQUIT\n")
         child.on("close", () => resume(Effect.succeed(text)))
         return Effect.sync(() => child.kill())
       })
@@ -261,7 +258,8 @@ describe("startTls", () => {
   it.live("a server whom the client does not trust: both ends close with the reason", () =>
     Effect.gen(function* () {
       const seen = nothingSeen()
-      const port = yield* listening(seen)
+      // Node tells a server nothing of a client that goes without a word: what ends its wait is the timeout.
+      const port = yield* listening(seen, "1 second")
       yield* Effect.gen(function* () {
         const client = yield* Client.connect(Plain)
         yield* Stream.runCollect(Stream.take(client.messages, 1))
@@ -271,11 +269,12 @@ describe("startTls", () => {
         )
         assert.strictEqual(error._tag === "TransportError" && error.kind, "BadCertificate")
         const reason = yield* client.closed
-        assert.strictEqual(reason._tag === "TlsFailed" && reason.error, error)
+        assert.strictEqual(reason._tag, "TlsFailed")
+        if (reason._tag === "TlsFailed") assert.propertyVal(reason.error, "kind", "BadCertificate")
       }).pipe(Effect.provide(TransportNode.layerTcpClient({ host, port })), Effect.scoped)
-      yield* eventually(() => seen.reasons.length === 1, "the server's end is closed")
-      // With TLS 1.3 a server may be through before it hears of the refusal.
-      assert.include(["TlsFailed", "PeerReset", "PeerClosed"], seen.reasons[0]?._tag)
+      // A real timeout passes in real time, however many turns that are.
+      while (seen.reasons.length === 0) yield* Effect.sleep("5 millis")
+      assert.strictEqual(seen.reasons[0]?._tag, "TlsFailed")
     }).pipe(provideTcp)
   )
 

@@ -8,7 +8,12 @@ import * as Framing from "../../src/Framing.ts"
 import * as Handler from "../../src/Handler.ts"
 import * as Protocol from "../../src/Protocol.ts"
 import * as Server from "../../src/Server.ts"
-import type { ConnectionClosed, InvalidConfig, TransportError, VersionMismatch } from "../../src/SluiceError.ts"
+import type {
+  ConnectionClosed,
+  InvalidConfig,
+  TransportError,
+  VersionMismatch
+} from "../../src/SluiceError.ts"
 import type { Connector, Listener } from "../../src/Transport.ts"
 import * as TransportNode from "../../src/TransportNode.ts"
 import {

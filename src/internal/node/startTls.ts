@@ -87,7 +87,10 @@ const upgradeOf = (
   }
 }
 
-/** A server that does not listen takes the socket for one that it has accepted, as its documentation allows. */
+/**
+ * A server that does not listen takes the socket for one that it has accepted, as its documentation allows. Of a peer
+ * that ends its side in the middle, without a word, it does not tell: that is left to the timeout.
+ */
 const serve =
   (
     settings: NonNullable<StartTlsSettings["server"]>,
