@@ -186,9 +186,9 @@ export interface IdOptions {
  * A protocol of typed messages that are told apart by a number on the wire.
  *
  * Each message is an object whose `_tag` is the name that it is listed under. With `Framing.typeLengthValue` the
- * id is the frame's type; with any other framing it stands in front of the body, as `id` says. A `schema` travels
- * in the JSON form, `codec` in whatever form it has. An id listed twice, or one that does not fit its width, is a
- * problem of the protocol. A message with an unknown id does not end the connection: it is counted and left out,
+ * id is the frame's type, and `id` is no option; with any other framing it stands in front of the body, as `id` says.
+ * A `schema` travels in the JSON form, `codec` in whatever form it has. An id listed twice, or one that does not fit
+ * its width, is a problem of the protocol. A message with an unknown id does not end the connection: it is counted and left out,
  * or reaches the `otherwise` of `Handler.route`.
  *
  * **Example** (Readings of a pump)
@@ -243,6 +243,7 @@ export const tagged: {
   const layout = options.framing.type ?? idLayout(options.id)
   const problems = [
     ...framingProblems(options.framing),
+    ...idProblems(options),
     ...layoutProblems(options.framing, layout),
     ...tableProblems("messages" in options ? "messages" : "fromClient", fromClient, layout),
     ...("messages" in options ? [] : tableProblems("fromServer", fromServer, layout))
@@ -269,6 +270,11 @@ const idLayout = ({ byteOrder = "big", width = 2 }: IdOptions = {}) => ({
   byteOrder,
   bodyOffset: width
 })
+
+const idProblems = ({ framing, id }: TaggedOptions): ReadonlyArray<OptionProblem> =>
+  framing.type === undefined || id === undefined
+    ? []
+    : [{ path: "id", message: `is no option with ${framing.name}, whose frames have a type field` }]
 
 const framingProblems = (framing: Framing): ReadonlyArray<OptionProblem> =>
   framing.problems.map(({ message, path }) => ({ path: `framing.${path}`, message }))

@@ -18,6 +18,8 @@ export interface OutboundHost {
   readonly written: () => void
   /** The wire took them, and takes no more. */
   readonly outboundBlocked: () => void
+  /** What waits for a wire that takes no more has become more, or less. */
+  readonly account: () => void
   /** Messages were dropped for newer ones. */
   readonly outboundDropped: (policy: PolicyName, messages: number, bytes: number) => void
 }
@@ -85,6 +87,11 @@ export class OutboundQueue {
   /** Bytes waiting here, and those that the wire took without draining. */
   get bytes(): number {
     return this.waitingBytes + this.undrained
+  }
+
+  /** Bytes that stay beyond this turn, for the wire takes no more. */
+  get held(): number {
+    return this.blocked ? this.bytes : 0
   }
 
   /** Whether nothing waits, neither here nor undrained in the wire, and no sender is suspended. */
@@ -169,6 +176,7 @@ export class OutboundQueue {
       // Replacing may not outgrow the queue either.
       if (growth > 0 && this.dataBytes + this.undrained + growth > this.maxBytes) return "full"
       this.lane.replace(key, frame)
+      if (this.blocked) this.host.account()
       this.host.outboundDropped("Conflate", 1, old.length)
       return "queued"
     }
@@ -337,7 +345,9 @@ export class OutboundQueue {
 
   // Outside a reader's turn, the writer fiber is woken once at the end of the microtask, however many offers it holds.
   private schedule(): void {
-    if (this.corks > 0 || this.scheduled) return
+    if (this.corks > 0) return
+    if (this.blocked) this.host.account()
+    if (this.scheduled) return
     this.scheduled = true
     queueMicrotask(() => {
       this.scheduled = false

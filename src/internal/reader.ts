@@ -5,7 +5,7 @@ import type { FrameDecoder } from "../Framing.ts"
 import type { MessageError } from "../SluiceError.ts"
 import { copyOf, totalLength } from "./bytes.ts"
 import type { ConnectionImpl } from "./connection.ts"
-import { end, makeDecoder, push } from "./decoding.ts"
+import { end, makeDecoder, passedOver, push } from "./decoding.ts"
 import { MessageDecoder } from "./messageDecoder.ts"
 import { RateGate } from "./rateGate.ts"
 
@@ -36,6 +36,7 @@ export class Reader<In, Out> {
   private messagesEnding: Ending | undefined
   /** Frames of a later turn; undefined where one turn was enough. */
   private rest: Array<Uint8Array> | undefined
+  private restBytes = 0
   private restEnding: Ending | undefined
   private readonly rate: RateGate | undefined
   private paused = false
@@ -55,6 +56,12 @@ export class Reader<In, Out> {
   /** Whether input still counts: nobody has ended it. */
   get reading(): boolean {
     return this.decoder !== undefined
+  }
+
+  /** Bytes that wait here: of the unfinished frame, and of those frames that have their turn later. */
+  get held(): number {
+    const { decoder } = this
+    return (decoder === undefined ? 0 : decoder.buffered) + this.restBytes + this.messages.waitingBytes
   }
 
   /** Whether we do not read at the moment. */
@@ -78,13 +85,14 @@ export class Reader<In, Out> {
     if (decoder === undefined) return
     const frames: Array<Uint8Array> = []
     const { skipped } = decoder
+    const passed = passedOver(decoder)
     const { rate } = this
     const error = push(decoder, rate === undefined ? chunk : rate.admit(chunk, now), frames)
     if (frames.length > 0) this.spoke = true
     this.framesSkipped += decoder.skipped - skipped
-    if (decoder.buffered === 0) {
+    if (decoder.buffered === 0 && decoder.discarding !== true) {
       this.frameSince = -1
-    } else if (this.frameSince < 0 || frames.length > 0 || decoder.skipped !== skipped) {
+    } else if (this.frameSince < 0 || frames.length > 0 || passedOver(decoder) !== passed) {
       this.frameSince = this.readSince
       this.connection.deadlines.frameBegan(now)
     }
@@ -125,7 +133,7 @@ export class Reader<In, Out> {
     this.stopped = true
     this.decoder = undefined
     this.messages.stop()
-    this.rest = undefined
+    this.forgetRest()
     this.rate?.stop()
     this.resume()
   }
@@ -149,6 +157,7 @@ export class Reader<In, Out> {
     const frames = this.unpinned(read, chunkLength)
     if (this.rest !== undefined) {
       for (const frame of frames) this.rest.push(frame)
+      this.restBytes += totalLength(frames)
       return
     }
     const { perTurn } = this.connection.shared
@@ -157,6 +166,7 @@ export class Reader<In, Out> {
       return
     }
     this.rest = frames.slice(perTurn)
+    this.restBytes = totalLength(this.rest)
     this.pause()
     this.later()
     this.messages.handle(frames.slice(0, perTurn))
@@ -177,10 +187,12 @@ export class Reader<In, Out> {
     if (rest === undefined) return
     const { outbound, shared } = this.connection
     const last = this.messages.busy || rest.length <= shared.perTurn
+    const frames = last ? rest : rest.slice(0, shared.perTurn)
     this.rest = last ? undefined : rest.slice(shared.perTurn)
+    this.restBytes -= totalLength(frames)
     if (!last) this.later()
     outbound.cork()
-    this.messages.handle(last ? rest : rest.slice(0, shared.perTurn))
+    this.messages.handle(frames)
     if (last) {
       const ending = this.restEnding
       this.restEnding = undefined
@@ -188,6 +200,12 @@ export class Reader<In, Out> {
       else this.roomAgain()
     }
     outbound.uncork()
+    this.connection.account()
+  }
+
+  private forgetRest(): void {
+    this.rest = undefined
+    this.restBytes = 0
   }
 
   /** A few small frames, or messages that are views into them, must not keep a whole chunk alive while they wait. */
@@ -206,7 +224,7 @@ export class Reader<In, Out> {
 
   /** A frame that ends the connection, and with it what came behind. */
   wrong(error: MessageError): void {
-    this.rest = undefined
+    this.forgetRest()
     this.restEnding = undefined
     this.ending(CloseReason.MessageError({ error }))
   }
