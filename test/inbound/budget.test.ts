@@ -103,13 +103,40 @@ describe("heldBytes", () => {
     }).pipe(provideMemory)
   )
 
-  it.effect("counts what waits for a codec, or for its turn", () =>
+  it.effect("counts what waits for its turn", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      let heldNow = (): Effect.Effect<number> => Effect.succeed(0)
+      const { server } = yield* served(
+        (connection) =>
+          Stream.runForEach(connection.messages, (text) =>
+            Effect.map(heldNow(), (bytes) => {
+              seen.push(`${text} ${bytes}`)
+            })
+          ),
+        { inbound: { perTurn: 2 } }
+      )
+      heldNow = () => server.heldBytes
+      const client = yield* rawClient
+      client.write("a\nbb\nccc\ndddd\neeeee\nffffff")
+      yield* eventually(() => seen.length === 5, "all are handled")
+      // The sum is told at the end of each turn.
+      assert.deepStrictEqual(seen, ["a 0", "bb 0", "ccc 18", "dddd 18", "eeeee 11"])
+      assert.strictEqual(yield* server.heldBytes, 6)
+    }).pipe(provideMemory)
+  )
+
+  it.effect("counts what waits for a codec", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
+      const first = yield* Deferred.make<void>()
       const Slow = Protocol.make("Slow", {
         framing: Framing.lines(),
         fromClient: Codec.make<string>("slow", {
-          decode: (frame) => Effect.andThen(Deferred.await(gate), Codec.utf8.decode(frame)),
+          decode: (frame) =>
+            Effect.flatMap(Codec.utf8.decode(frame), (text) =>
+              Effect.as(Deferred.await(text === "one" ? first : gate), text)
+            ),
           encode: Codec.utf8.encode
         }),
         fromServer: Codec.utf8
@@ -119,6 +146,8 @@ describe("heldBytes", () => {
       client.write("one\ntwo\nthree\nfour\nfi")
       // The codec has the first.
       yield* holds(3 + 5 + 4 + 2)
+      yield* Deferred.succeed(first, undefined)
+      yield* holds(5 + 4 + 2)
       yield* Deferred.succeed(gate, undefined)
       yield* holds(2)
       client.write("ve\n")
