@@ -85,12 +85,13 @@ export class Reader<In, Out> {
     if (decoder === undefined) return
     const frames: Array<Uint8Array> = []
     const { skipped } = decoder
-    const passed = passedOver(decoder)
+    // Only asked where a frame was begun before.
+    const passed = this.frameSince < 0 ? 0 : passedOver(decoder)
     const { rate } = this
     const error = push(decoder, rate === undefined ? chunk : rate.admit(chunk, now), frames)
     if (frames.length > 0) this.spoke = true
     this.framesSkipped += decoder.skipped - skipped
-    if (decoder.buffered === 0 && decoder.discarding !== true) {
+    if (decoder.buffered === 0 && (decoder.skipped === 0 || decoder.discarding !== true)) {
       this.frameSince = -1
     } else if (this.frameSince < 0 || frames.length > 0 || passedOver(decoder) !== passed) {
       this.frameSince = this.readSince
