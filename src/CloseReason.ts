@@ -25,6 +25,8 @@ import type * as Error from "./SluiceError.ts"
  * - `RateExceeded`: the peer sent more messages or bytes than `inbound.rate` allows, and the policy is to close
  * - `SlowConsumer`: the peer did not take its messages in time, and the policy is to disconnect; so many messages and
  *   bytes waited for it, see `Outbound`
+ * - `MemoryExceeded`: the server's connections together held more than `memory.maxBytes`, and this one the most of all:
+ *   so many bytes of the budget. What it had not handled, and its peer not taken, is lost
  * - `Refused`: the peer was not admitted; `error` is what `Handler.authenticate` rejected it with
  * - `TlsFailed`: `startTls` had begun and did not come to an agreement
  * - `ServerStopped`: the server was stopped while the connection was open
@@ -43,6 +45,7 @@ export type CloseReason = Data.TaggedEnum<{
   DeadlineExceeded: { readonly deadline: Deadline }
   RateExceeded: { readonly limit: "messages" | "bytes" }
   SlowConsumer: { readonly messages: number; readonly bytes: number }
+  MemoryExceeded: { readonly held: number; readonly budget: number }
   Refused: { readonly reason: RefusedReason; readonly error?: unknown }
   TlsFailed: { readonly error: Error.TransportError }
   ServerStopped: {}

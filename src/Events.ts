@@ -67,15 +67,16 @@ export interface DrainReport {
  * - `Closed`: a connection ended, `age` after it opened; the last event of each connection
  * - `FrameError`: the peer's bytes broke the framing, and its connection closes
  * - `MessageError`: a frame was not a message of the protocol, and the policy is to close
+ * - `MessageSkipped`: frames were not messages of the protocol, and by `onMessageError` they were left out (`skip`) or
+ *   answered (`reply`); the connection lives. The first of a connection is told at once; those of the second that
+ *   follows are told as one at its end, with the `error` of the first of them, and so on; none is left untold when
+ *   `Closed` comes
  * - `HandlerFailed`: a handler failed or died, and its connection closes
  * - `Dropped`: messages that were to go to the peer did not: `policy` dropped them (`Suspend` where a broadcast found
  *   the queue full and could not wait), or they are what the peer had not taken when the connection was cut, and
  *   `policy` is undefined. `bytes` counts what is known of their frames. The first drop of a connection is told at
  *   once; those of the second that follows are told as one at its end, by policy, and so on; none is left untold
  *   when `Closed` comes
- * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error
- * - `Dropped`: messages that were to go to the peer did not: a broadcast that found the queue full, or output that
- *   the peer had not taken when the connection was cut. `bytes` counts what is known of their frames
  * - `Refused`: a peer was turned away, see `Admission`. One that was a connection already, as it is while it proves who
  *   it is, has its id here, and `error` is what it was rejected with; others never are `Opened`
  * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error. On Linux, over plain TCP,
@@ -103,6 +104,13 @@ export type ServerEvent = Data.TaggedEnum<{
   MessageError: {
     readonly connection: number
     readonly remoteAddress: Address
+    readonly error: Error.MessageError
+  }
+  MessageSkipped: {
+    readonly connection: number
+    readonly remoteAddress: Address
+    readonly policy: "skip" | "reply"
+    readonly messages: number
     readonly error: Error.MessageError
   }
   HandlerFailed: {

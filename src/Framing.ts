@@ -65,6 +65,11 @@ export interface FrameDecoder {
   readonly buffered: number
   /** How many frames were too long and left out, under the oversize policy `skip`. */
   readonly skipped: number
+  /**
+   * Whether the unfinished frame is one that is left out and whose bytes are therefore not held. It counts in `skipped`
+   * from then on. A server's frame deadline goes by it; a decoder that leaves nothing out needs none. Default false.
+   */
+  readonly discarding?: boolean
 }
 
 /**

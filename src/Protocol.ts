@@ -8,7 +8,15 @@ import type { ByteOrder } from "./ByteWriter.ts"
 import type * as Codec from "./Codec.ts"
 import type { Framing } from "./Framing.ts"
 import type { HeartbeatMessages } from "./Heartbeat.ts"
+import type {
+  CheckedTable,
+  DecodingOf,
+  EncodingOf,
+  EntryMessage,
+  IdOnWire
+} from "./internal/codec/tableTypes.ts"
 import { layoutProblems, type MessageTable, tableProblems, taggedCodec } from "./internal/codec/tagged.ts"
+import { heartbeatProblems } from "./internal/heartbeatProblems.ts"
 import { helloOf, versionProblems } from "./internal/versions.ts"
 import type { OptionProblem } from "./SluiceError.ts"
 import type { VersionOptions, Versions } from "./Versions.ts"
@@ -270,19 +278,6 @@ export type TaggedMessage<A, RD, RE> =
   | { readonly id: number; readonly schema: Schema.Codec<A, unknown, RD, RE> }
   | { readonly id: number; readonly codec: Codec.Codec<A, RD, RE> }
 
-// The type of a message table's entries, read off whichever of the two forms each entry has.
-type EntryCodec<Entry> = Entry extends { readonly schema: infer S }
-  ? S extends Schema.Codec<infer A, infer _I, infer RD, infer RE>
-    ? Codec.Codec<A, RD, RE>
-    : never
-  : Entry extends { readonly codec: infer C }
-    ? C
-    : never
-
-type EntryMessage<Entry> = EntryCodec<Entry> extends Codec.Codec<infer A, infer _RD, infer _RE> ? A : never
-type EntryDecoding<Entry> = EntryCodec<Entry> extends Codec.Codec<infer _A, infer RD, infer _RE> ? RD : never
-type EntryEncoding<Entry> = EntryCodec<Entry> extends Codec.Codec<infer _A, infer _RD, infer RE> ? RE : never
-
 /**
  * The messages of a table of a tagged protocol, as a union.
  *
@@ -290,18 +285,6 @@ type EntryEncoding<Entry> = EntryCodec<Entry> extends Codec.Codec<infer _A, infe
  * @since 0.1.0
  */
 export type MessagesOf<Table> = { readonly [Tag in keyof Table]: EntryMessage<Table[Tag]> }[keyof Table]
-
-type DecodingOf<Table> = { readonly [Tag in keyof Table]: EntryDecoding<Table[Tag]> }[keyof Table]
-type EncodingOf<Table> = { readonly [Tag in keyof Table]: EntryEncoding<Table[Tag]> }[keyof Table]
-
-interface IdOnWire {
-  readonly id: number
-}
-
-// Each entry's message must carry the tag that it is listed under, or routing could not find its handler.
-type CheckedTable<Table> = {
-  readonly [Tag in keyof Table]: EntryMessage<Table[Tag]> extends { readonly _tag: Tag } ? Table[Tag] : never
-}
 
 /**
  * How the id of a message stands in its frame, where the framing has no type field of its own.
@@ -320,9 +303,9 @@ export interface IdOptions {
  * A protocol of typed messages that are told apart by a number on the wire.
  *
  * Each message is an object whose `_tag` is the name that it is listed under. With `Framing.typeLengthValue` the
- * id is the frame's type; with any other framing it stands in front of the body, as `id` says. A `schema` travels
- * in the JSON form, `codec` in whatever form it has. An id listed twice, or one that does not fit its width, is a
- * problem of the protocol. A message with an unknown id does not end the connection: it is counted and left out,
+ * id is the frame's type, and `id` is no option; with any other framing it stands in front of the body, as `id` says.
+ * A `schema` travels in the JSON form, `codec` in whatever form it has. An id listed twice, or one that does not fit
+ * its width, is a problem of the protocol. A message with an unknown id does not end the connection: it is counted and left out,
  * or reaches the `otherwise` of `Handler.route`.
  *
  * **Example** (Readings of a pump)
@@ -377,6 +360,7 @@ export const tagged: {
   const layout = options.framing.type ?? idLayout(options.id)
   const problems = [
     ...framingProblems(options.framing),
+    ...idProblems(options),
     ...layoutProblems(options.framing, layout),
     ...tableProblems("messages" in options ? "messages" : "fromClient", fromClient, layout),
     ...("messages" in options ? [] : tableProblems("fromServer", fromServer, layout))
@@ -404,23 +388,10 @@ const idLayout = ({ byteOrder = "big", width = 2 }: IdOptions = {}) => ({
   bodyOffset: width
 })
 
+const idProblems = ({ framing, id }: TaggedOptions): ReadonlyArray<OptionProblem> =>
+  framing.type === undefined || id === undefined
+    ? []
+    : [{ path: "id", message: `is no option with ${framing.name}, whose frames have a type field` }]
+
 const framingProblems = (framing: Framing): ReadonlyArray<OptionProblem> =>
   framing.problems.map(({ message, path }) => ({ path: `framing.${path}`, message }))
-
-const heartbeatProblems = <FromClient, FromServer>({
-  fromClient,
-  fromServer
-}: HeartbeatMessages<FromClient, FromServer>): ReadonlyArray<OptionProblem> => {
-  const problems: Array<OptionProblem> = []
-  if (fromClient?.ping === undefined && fromServer?.ping === undefined) {
-    problems.push({ path: "heartbeat", message: "needs a ping in one direction at least" })
-    return problems
-  }
-  if (fromClient?.pong !== undefined && fromServer?.ping === undefined) {
-    problems.push({ path: "heartbeat.fromClient.pong", message: "answers nothing: the server does not ping" })
-  }
-  if (fromServer?.pong !== undefined && fromClient?.ping === undefined) {
-    problems.push({ path: "heartbeat.fromServer.pong", message: "answers nothing: the client does not ping" })
-  }
-  return problems
-}

@@ -12,23 +12,23 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import type { AdmissionOptions, Limits, RefusedReason } from "./Admission.ts"
-import { ByteWriter } from "./ByteWriter.ts"
+import type { AdmissionOptions, Limits } from "./Admission.ts"
 import type { Connection, IdleHandler } from "./Connection.ts"
 import type { Connections } from "./Connections.ts"
 import type { DeadlineOptions } from "./Deadlines.ts"
 import type { DrainReport, ServerEvent, ServerStatus } from "./Events.ts"
-import type { Framing } from "./Framing.ts"
 import type { Handler } from "./Handler.ts"
 import type { HeartbeatOptions } from "./Heartbeat.ts"
 import { admissionSettings, limitsOf } from "./internal/admissionSettings.ts"
 import { serverDeadlines } from "./internal/deadlineSettings.ts"
+import { farewellOf, goodbyeOf } from "./internal/lastWords.ts"
+import { MemoryBudget, memorySettings } from "./internal/memoryBudget.ts"
 import { durationOption, integerOption, withDefault } from "./internal/options.ts"
 import { ServerLife } from "./internal/serverLife.ts"
 import { connectionFields, decodeSettings, makeShared } from "./internal/settings.ts"
 import type { Policy } from "./Outbound.ts"
 import type { Protocol } from "./Protocol.ts"
-import type { CodecError, InvalidConfig, MessageError, TransportError } from "./SluiceError.ts"
+import type { InvalidConfig, MessageError, TransportError } from "./SluiceError.ts"
 import { type Address, Listener } from "./Transport.ts"
 
 /**
@@ -128,9 +128,33 @@ export interface ConnectionOptions<Out> {
   readonly onIdle?: "close" | IdleHandler<Out> | undefined
   /**
    * When to ping and when to give up, for a protocol that has pings; see `Protocol.heartbeat`. `off` sends none and
-   * minds none, but still answers the peer's. Default: pings after 25 seconds of silence, gives up on the third.
+   * minds none, but still answers the peer's, and is all that may be said where the protocol has none. Default: pings
+   * after 25 seconds of silence, gives up on the third.
    */
   readonly heartbeat?: HeartbeatOptions | "off" | undefined
+}
+
+/**
+ * How much the connections of a server may hold together.
+ *
+ * What counts is what stays with the server beyond the turn in which it came: the bytes of unfinished frames, of
+ * frames that wait for their turn or for a codec, of messages that wait for their handler, and of output for peers
+ * that take no more, in the queue and in the transport. What a handler has taken is its own business, and what a
+ * message is worth as an object is not known here; its frame's bytes count.
+ *
+ * The sum is looked at after each turn in which it has grown. It may be too low by what comes and leaves within one
+ * turn, and by what a transport takes before it says that it has enough (at most 64 KiB a connection on Node).
+ *
+ * While it is above the budget, the connection that holds the most is closed, then the next, until it is not. Such a
+ * connection ends with `MemoryExceeded`: it is reset, its handler is interrupted, and what it held is given up at
+ * once, for nothing else would free it; one that was ending already keeps its reason. All others lose nothing.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface MemoryOptions {
+  /** The budget in bytes, 1 KiB to 1 TiB. Default 256 MiB. */
+  readonly maxBytes?: number | undefined
 }
 
 /**
@@ -165,6 +189,8 @@ export interface ServerOptions<Out> extends ConnectionOptions<Out> {
   readonly eventBuffer?: number | undefined
   /** Who may become a connection, and how many. Default: everybody, 16384 at a time; see `Admission`. */
   readonly admission?: AdmissionOptions<Out> | undefined
+  /** What all connections together may hold, or `off`. Default 256 MiB. */
+  readonly memory?: MemoryOptions | "off" | undefined
 }
 
 const ServerSettings = Schema.Struct({
@@ -175,7 +201,8 @@ const ServerSettings = Schema.Struct({
   killTimeout: withDefault(durationOption(0, "1 hour"), Duration.seconds(5)),
   goodbye: Schema.optional(Schema.Unknown),
   eventBuffer: withDefault(integerOption(1, 1_000_000), 1024),
-  admission: admissionSettings
+  admission: admissionSettings,
+  memory: memorySettings
 })
 
 /**
@@ -191,6 +218,8 @@ export class Server extends Context.Service<
     readonly address: Address
     /** How many connections live at this moment, those on their way out included. */
     readonly connectionCount: Effect.Effect<number>
+    /** What all connections hold at this moment, in bytes, as `memory` counts; 0 where that is off. */
+    readonly heldBytes: Effect.Effect<number>
     /**
      * The registry of the live connections, typed by the server's own protocol. Another protocol is a defect.
      */
@@ -288,6 +317,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
     onIdle: options.onIdle,
     beats: { ours: protocol.heartbeat?.fromServer, theirs: protocol.heartbeat?.fromClient }
   })
+  if (settings.memory !== "off") shared.memory = new MemoryBudget(settings.memory.maxBytes)
   const limits = yield* SubscriptionRef.make(limitsOf(options.admission))
   const life = new ServerLife({
     protocol,
@@ -312,6 +342,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
   return Server.of({
     address,
     connectionCount: Effect.sync(() => life.connections.size),
+    heldBytes: Effect.sync(() => shared.memory?.held ?? 0),
     connections: (asked) => life.registry(asked),
     limits,
     status: Effect.sync(() => life.status.value),
@@ -325,42 +356,6 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
     stopped: life.stopped
   })
 })
-
-const goodbyeOf = <Out>(
-  goodbye: ServerOptions<Out>["goodbye"]
-): ((connection: Connection<unknown, Out>) => Out) | undefined => {
-  if (goodbye === undefined) return undefined
-  // A message that is itself a function could not be told from one that makes it; no codec has such messages.
-  return typeof goodbye === "function"
-    ? (goodbye as (connection: Connection<unknown, Out>) => Out)
-    : () => goodbye as Out
-}
-
-/** The frame of the word for those who are refused. One that cannot be made is logged and left out. */
-const farewellOf =
-  <Out>(
-    farewell: AdmissionOptions<Out>["farewell"],
-    framing: Framing,
-    encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
-  ) =>
-  (reason: RefusedReason): Effect.Effect<Uint8Array | undefined> =>
-    Effect.suspend(() => {
-      // As with the goodbye, a function is one that makes the message.
-      const message =
-        typeof farewell === "function"
-          ? (farewell as (reason: RefusedReason) => Out | undefined)(reason)
-          : farewell
-      if (message === undefined) return Effect.undefined
-      return Effect.flatMap(encode(message), (payload) => {
-        const writer = new ByteWriter()
-        const error = framing.encode(payload, writer)
-        return error === undefined ? Effect.succeed(writer.take()) : Effect.fail(error)
-      })
-    }).pipe(
-      Effect.catchCause((cause) =>
-        Effect.as(Effect.logWarning("the farewell of a refused peer could not be made", cause), undefined)
-      )
-    )
 
 /**
  * A server as a layer: it listens when the layer is built and stops when the layer's scope ends.

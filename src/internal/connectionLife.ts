@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { CloseReason } from "../CloseReason.ts"
 import type { PolicyName } from "../Outbound.ts"
-import { ConnectionClosed } from "../SluiceError.ts"
+import { ConnectionClosed, type MessageError } from "../SluiceError.ts"
 import type { Wire, WireReceiver } from "../Transport.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
@@ -14,9 +14,11 @@ import { Drops } from "./drops.ts"
 import type { Greeting } from "./greeting.ts"
 import type { Heartbeat } from "./heartbeat.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
+import { Share } from "./memoryBudget.ts"
 import type { OutboundQueue } from "./outboundQueue.ts"
 import type { Reader } from "./reader.ts"
 import { Signal } from "./signal.ts"
+import { type SkipPolicy, Skips } from "./skips.ts"
 
 let lastId = 0
 
@@ -51,6 +53,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   /** What the peer did not get; there once something was dropped. */
   drops: Drops | undefined
+  /** The frames that were no messages; there once one was left out or answered. */
+  skips: Skips | undefined
   /** When bytes were handed to the wire last, in milliseconds of the monotonic clock; -1 for never. */
   lastWrite = -1
   /** The wire is gone. */
@@ -64,6 +68,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   private closing = false
   private drainReason: CloseReason | undefined
   private lost: Lost | undefined
+  /** What it holds of the server's memory; there once something stayed. */
+  private share: Share | undefined
   private handler: Fiber.Fiber<unknown, unknown> | undefined
   private onEnded: ((by: Ended) => void) | undefined
   /** There once somebody waits for it, or it has happened. */
@@ -86,16 +92,19 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.outbound.cork()
     this.reader.chunk(chunk)
     this.outbound.uncork()
+    this.account()
   }
 
   onEnd(): void {
     this.outbound.cork()
     this.reader.end()
     this.outbound.uncork()
+    this.account()
   }
 
   onDrain(): void {
     this.outbound.drained()
+    this.account()
   }
 
   onClose(error: string | undefined): void {
@@ -106,6 +115,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
       this.reader.fail(reason)
     }
     this.outbound.abandon()
+    this.account()
     this.gone.fire()
   }
 
@@ -120,6 +130,33 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   /** The wire takes no more. */
   outboundBlocked(): void {
     this.deadlines.blocked(this.lastWrite)
+    this.account()
+  }
+
+  /**
+   * Tells the server's memory where the bytes that stay here have become more, or less. Comes at the end of every chunk,
+   * and is a sum and a comparison where nothing stays.
+   */
+  account(): void {
+    const { memory } = this.shared
+    if (memory === undefined) return
+    const held = this.reader.held + this.inbound.bytes + this.outbound.held
+    if (this.share === undefined) {
+      if (held === 0) return
+      this.share = new Share((bytes) => this.shed(bytes, memory.maxBytes))
+      this.inbound.onTaken = () => this.account()
+    }
+    if (held !== this.share.held) memory.account(this.share, held)
+  }
+
+  /** A frame that is no message was left out, or answered. */
+  messageSkipped(policy: SkipPolicy, error: () => MessageError): void {
+    const { deadlines, now, tellSkipped } = this.shared
+    if (tellSkipped === undefined) return
+    this.skips ??= new Skips(deadlines.scheduler, now, (messages, error) =>
+      tellSkipped(this.self, policy, messages, error)
+    )
+    this.skips.add(error)
   }
 
   /** Messages were dropped, or refused to somebody who cannot wait. */
@@ -179,6 +216,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     if (this.drainBegun.fired) return
     this.drainBegun.fire()
     this.reader.drain()
+    this.account()
   }
 
   /** Closes for `reason`: interrupts the handler; what was sent is still flushed. */
@@ -188,9 +226,21 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.closing = true
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
+    this.account()
     this.handler?.interruptUnsafe()
     this.greeting?.end()
     this.onEnded?.("broken")
+  }
+
+  /** Gives back at once what it holds: what was read is not handled any more, what was sent is lost. */
+  private shed(held: number, budget: number): void {
+    const reason = CloseReason.MemoryExceeded({ held, budget })
+    this.reason ??= reason
+    this.noteLost()
+    this.wire.reset()
+    this.outbound.abandon()
+    this.inbound.discard()
+    this.closeWith(reason)
   }
 
   /** The handler fiber is there; bytes may flow. */
@@ -229,6 +279,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     }
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
+    this.account()
     if (this.overSignal === undefined) this.overSignal = alreadyOver
     else this.overSignal.fire()
   }
@@ -252,9 +303,13 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   /** Releases the wire. What the peer has not taken by now is lost. */
   cut(): void {
     if (this.gone.fired) return
+    this.noteLost()
+    this.wire.destroy()
+  }
+
+  private noteLost(): void {
     const bytes = this.outbound.waitingBytes + this.wire.unsent
     if (bytes > 0) this.lost = { messages: this.outbound.messages, bytes }
-    this.wire.destroy()
   }
 
   /** What was lost by the cut, once. */
@@ -266,6 +321,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   /** The very end. Returns the reason. */
   finish(): CloseReason {
+    if (this.share !== undefined) this.shared.memory?.release(this.share)
     this.finished.fire()
     return this.currentReason()
   }

@@ -48,6 +48,12 @@ export class ConnectionSet<In, Out, E, R> {
     shared.retire = (connection) => this.drainOne(connection)
     shared.tellDropped = (connection, policy, messages, bytes) =>
       this.tellDropped(connection, policy, messages, bytes)
+    shared.tellSkipped = ({ id, remoteAddress }, policy, messages, error) => {
+      if (!this.events.active) return
+      this.events.publish(
+        ServerEvent.MessageSkipped({ connection: id, remoteAddress, policy, messages, error })
+      )
+    }
     this.fork = Effect.runForkWith(context)
   }
 
@@ -183,6 +189,7 @@ export class ConnectionSet<In, Out, E, R> {
   private remove(connection: ConnectionImpl<In, Out>, reason: CloseReason): void {
     this.live.delete(connection.id)
     connection.drops?.tell()
+    connection.skips?.tell()
     this.tellLost(connection)
     if (this.events.active) this.tellEnd(connection, reason)
     this.gate?.left(connection.remoteAddress)

@@ -10,7 +10,9 @@ import type { HeartbeatSettings } from "./deadlineSettings.ts"
 import type { DeadlinesShared } from "./deadlineWatch.ts"
 import type { GreetingPlan } from "./greeting.ts"
 import type { HeartbeatPlan } from "./heartbeat.ts"
+import type { MemoryBudget } from "./memoryBudget.ts"
 import type { RatePlan } from "./rateGate.ts"
+import type { SkipPolicy } from "./skips.ts"
 
 /** What all connections of a server or client share. */
 export interface ConnectionShared<In, Out> {
@@ -46,6 +48,15 @@ export interface ConnectionShared<In, Out> {
   readonly heartbeatSettings: HeartbeatSettings
   /** Runs an effect that belongs to no fiber. */
   readonly fork: (effect: Effect.Effect<void>) => void
+  /** What all connections together may hold. */
+  memory?: MemoryBudget
+  /** Tells of frames that were no messages, and after which a connection lives on. */
+  tellSkipped?: (
+    connection: ConnectionImpl<In, Out>,
+    policy: SkipPolicy,
+    messages: number,
+    error: MessageError
+  ) => void
   /** Drains one connection, with the goodbye that the server says. */
   retire?: (connection: ConnectionImpl<In, Out>) => void
   /** Tells of messages that a connection's peer will not get. */

@@ -12,6 +12,10 @@ export const makeDecoder = (framing: Framing): FrameDecoder => {
   }
 }
 
+/** How many of the frames that are left out are over. */
+export const passedOver = (decoder: FrameDecoder): number =>
+  decoder.discarding === true ? decoder.skipped - 1 : decoder.skipped
+
 export const push = (
   decoder: FrameDecoder,
   chunk: Uint8Array,

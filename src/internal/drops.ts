@@ -1,6 +1,7 @@
 /** The messages that one peer did not get: how many, and when that is told. */
 import type { PolicyName } from "../Outbound.ts"
-import type { DeadlineScheduler, Scheduled } from "./deadlineScheduler.ts"
+import { Aggregate } from "./aggregate.ts"
+import type { DeadlineScheduler } from "./deadlineScheduler.ts"
 
 type Tell = (policy: PolicyName, messages: number, bytes: number) => void
 
@@ -9,32 +10,21 @@ interface Count {
   bytes: number
 }
 
-/** Drops are told at once, and those that follow within this time together at its end; in milliseconds. */
-const window = 1000
-
-export class Drops implements Scheduled {
+export class Drops extends Aggregate {
   /** Since the beginning. */
   total = 0
-  due = Number.POSITIVE_INFINITY
-  place = -1
-  private readonly scheduler: DeadlineScheduler
-  private readonly now: () => number
   private readonly told: Tell
-  private waiting = false
   private readonly untold = new Map<PolicyName, Count>()
 
   constructor(scheduler: DeadlineScheduler, now: () => number, tell: Tell) {
-    this.scheduler = scheduler
-    this.now = now
+    super(scheduler, now)
     this.told = tell
   }
 
   add(policy: PolicyName, messages: number, bytes: number): void {
     this.total += messages
-    if (!this.waiting) {
-      this.waiting = true
+    if (this.begins()) {
       this.told(policy, messages, bytes)
-      this.scheduler.arm(this, this.now() + window)
       return
     }
     const count = this.untold.get(policy)
@@ -46,24 +36,10 @@ export class Drops implements Scheduled {
     }
   }
 
-  /** The window is over. Another one follows where something happened in it. */
-  check(now: number): number {
-    if (this.untold.size === 0) {
-      this.waiting = false
-      return Number.POSITIVE_INFINITY
-    }
-    this.publish()
-    return now + window
-  }
-
-  /** The connection is gone: tells what is left. */
-  tell(): void {
-    this.scheduler.cancel(this)
-    this.publish()
-  }
-
-  private publish(): void {
+  protected publish(): boolean {
+    if (this.untold.size === 0) return false
     for (const [policy, { bytes, messages }] of this.untold) this.told(policy, messages, bytes)
     this.untold.clear()
+    return true
   }
 }

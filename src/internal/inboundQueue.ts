@@ -25,6 +25,8 @@ export class InboundQueue<A> {
   messages = 0
   /** Bytes of their frames. */
   bytes = 0
+  /** Is told of each batch that is taken out of the queue, where somebody counts. */
+  onTaken: (() => void) | undefined
 
   private readonly maxMessages: number
   private readonly maxBytes: number
@@ -87,8 +89,17 @@ export class InboundQueue<A> {
     const wasFull = this.full
     this.messages -= batch.length
     this.bytes -= this.sizes.shift()!
+    this.onTaken?.()
     if (wasFull && !this.full) this.onRoom()
     return batch
+  }
+
+  /** Drops what is here. */
+  discard(): void {
+    this.batches = none
+    this.sizes = none
+    this.messages = 0
+    this.bytes = 0
   }
 
   /**

@@ -35,6 +35,8 @@ export class MessageDecoder<In, Out> {
   private readonly flow: Flow
   /** Frames that wait for the reader fiber; undefined while it is parked. */
   private backlog: Array<Uint8Array> | undefined
+  /** Their bytes. */
+  waitingBytes = 0
   private wake: (() => void) | undefined
   private stopped = false
 
@@ -50,7 +52,7 @@ export class MessageDecoder<In, Out> {
 
   stop(): void {
     this.stopped = true
-    this.backlog = undefined
+    this.forget()
   }
 
   /** The next frames, in order. */
@@ -61,6 +63,7 @@ export class MessageDecoder<In, Out> {
     if (frames.length === 0) return
     if (this.backlog !== undefined) {
       for (const frame of frames) this.backlog.push(frame)
+      this.waitingBytes += totalLength(frames)
       return
     }
     if (this.connection.shared.identity && this.connection.heartbeat === undefined) {
@@ -86,13 +89,14 @@ export class MessageDecoder<In, Out> {
       }
       const policy = this.connection.shared.onMessageError
       if (policy === "skip") {
-        this.taken++
+        const index = this.taken++
         this.skipped++
+        this.connection.messageSkipped("skip", () => this.messageError(frame, decoded.cause, index))
         continue
       }
       this.deliver(messages, bytes)
       if (policy === "close") {
-        this.flow.wrong(this.messageError(frame, decoded.cause))
+        this.flow.wrong(this.messageError(frame, decoded.cause, this.taken++))
       } else {
         this.handOver(frames.slice(i))
       }
@@ -104,18 +108,21 @@ export class MessageDecoder<In, Out> {
   /** Leaves the frames to the reader fiber and stops reading until it is through. */
   private handOver(frames: Array<Uint8Array>): void {
     this.backlog = frames
+    this.waitingBytes = totalLength(frames)
     this.flow.pause()
     this.wake?.()
   }
 
   /** One frame of the backlog. */
   private next(backlog: Array<Uint8Array>): Effect.Effect<void> {
+    this.connection.account()
     const frame = backlog.shift()
     if (frame === undefined) {
-      this.backlog = undefined
+      this.forget()
       this.flow.caughtUp()
       return Effect.void
     }
+    this.waitingBytes -= frame.length
     return Effect.matchCauseEffect(this.decode(frame), {
       onSuccess: (message) => {
         const messages: Array<In> = []
@@ -129,20 +136,27 @@ export class MessageDecoder<In, Out> {
 
   /** A frame of the backlog that is no message. */
   private refused(frame: Uint8Array, cause: Cause.Cause<CodecError>): Effect.Effect<void> {
-    const error = this.messageError(frame, cause)
+    const error = this.messageError(frame, cause, this.taken++)
     const policy = this.connection.shared.onMessageError
     if (policy === "skip") {
       this.skipped++
+      this.connection.messageSkipped("skip", () => error)
       return Effect.void
     }
     if (policy === "close") {
-      this.backlog = undefined
+      this.forget()
       this.flow.wrong(error)
       return Effect.void
     }
     this.skipped++
+    this.connection.messageSkipped("reply", () => error)
     // A reply that cannot be sent finds the connection closing, which has its own reason.
     return Effect.suspend(() => Effect.ignore(this.connection.speaking.send(policy(error))))
+  }
+
+  private forget(): void {
+    this.backlog = undefined
+    this.waitingBytes = 0
   }
 
   private decode(frame: Uint8Array): Effect.Effect<In, CodecError> {
@@ -190,12 +204,12 @@ export class MessageDecoder<In, Out> {
     })
   }
 
-  private messageError(frame: Uint8Array, cause: Cause.Cause<CodecError>): MessageError {
+  private messageError(frame: Uint8Array, cause: Cause.Cause<CodecError>, index: number): MessageError {
     const failure = Cause.findErrorOption(cause)
     return new MessageError({
       connection: this.connection.id,
       direction: "inbound",
-      index: this.taken++,
+      index,
       issue: failure._tag === "Some" ? failure.value : codecError("codec", Cause.pretty(cause)),
       excerpt: hexExcerpt(frame)
     })

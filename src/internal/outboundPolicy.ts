@@ -1,6 +1,7 @@
 /** How the policies use the queue: everything about them but the waiting. */
 import type { Policy, PolicyName } from "../Outbound.ts"
-import type { Offer, OutboundQueue } from "./outboundQueue.ts"
+import type { Offer } from "./outboundHost.ts"
+import type { OutboundQueue } from "./outboundQueue.ts"
 
 /** The connection whose queue it is. */
 export interface PolicyHost {

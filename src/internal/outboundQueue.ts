@@ -3,24 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { ByteWriter, recycle } from "../ByteWriter.ts"
 import type { Framing } from "../Framing.ts"
-import type { PolicyName } from "../Outbound.ts"
 import type { PayloadError } from "../SluiceError.ts"
 import type { Wire } from "../Transport.ts"
 import { emptyBytes } from "./bytes.ts"
 import { FrameLane } from "./frameLane.ts"
-
-/** What became of a payload that was offered. */
-export type Offer = "queued" | "full" | "closed" | PayloadError
-
-/** Who is told what the queue does. */
-export interface OutboundHost {
-  /** Bytes are about to be handed to the wire. */
-  readonly written: () => void
-  /** The wire took them, and takes no more. */
-  readonly outboundBlocked: () => void
-  /** Messages were dropped for newer ones. */
-  readonly outboundDropped: (policy: PolicyName, messages: number, bytes: number) => void
-}
+import type { Offer, OutboundHost } from "./outboundHost.ts"
 
 /**
  * Frames are encoded as they are offered, straight into one buffer, and leave in one write.
@@ -85,6 +72,11 @@ export class OutboundQueue {
   /** Bytes waiting here, and those that the wire took without draining. */
   get bytes(): number {
     return this.waitingBytes + this.undrained
+  }
+
+  /** Bytes that stay beyond this turn, for the wire takes no more. */
+  get held(): number {
+    return this.blocked ? this.bytes : 0
   }
 
   /** Whether nothing waits, neither here nor undrained in the wire, and no sender is suspended. */
@@ -171,6 +163,7 @@ export class OutboundQueue {
       // Replacing may not outgrow the queue either.
       if (growth > 0 && this.dataBytes + this.undrained + growth > this.maxBytes) return "full"
       this.lane.replace(key, frame)
+      if (this.blocked) this.host.account()
       this.host.outboundDropped("Conflate", 1, old.length)
       return "queued"
     }
@@ -371,7 +364,9 @@ export class OutboundQueue {
 
   // Outside a reader's turn, the writer fiber is woken once at the end of the microtask, however many offers it holds.
   private schedule(): void {
-    if (this.corks > 0 || this.scheduled) return
+    if (this.corks > 0) return
+    if (this.blocked) this.host.account()
+    if (this.scheduled) return
     this.scheduled = true
     queueMicrotask(() => {
       this.scheduled = false

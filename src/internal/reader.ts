@@ -5,7 +5,7 @@ import type { FrameDecoder } from "../Framing.ts"
 import type { MessageError } from "../SluiceError.ts"
 import { copyOf, emptyBytes, totalLength } from "./bytes.ts"
 import type { ConnectionImpl } from "./connection.ts"
-import { end, makeDecoder, push } from "./decoding.ts"
+import { end, makeDecoder, passedOver, push } from "./decoding.ts"
 import { MessageDecoder } from "./messageDecoder.ts"
 import { RateGate } from "./rateGate.ts"
 import { Steps } from "./steps.ts"
@@ -43,6 +43,7 @@ export class Reader<In, Out> {
   private idle: (() => void) | undefined
   /** Frames of a later turn; undefined where one turn was enough. */
   private rest: Array<Uint8Array> | undefined
+  private restBytes = 0
   private restEnding: Ending | undefined
   private paused = false
   private pausedAt = 0
@@ -62,6 +63,13 @@ export class Reader<In, Out> {
   /** Whether input still counts: nobody has ended it. */
   get reading(): boolean {
     return this.decoder !== undefined
+  }
+
+  /** Bytes that wait here: of the unfinished frame, and of those frames that have their turn later. */
+  get held(): number {
+    const { decoder, steps } = this
+    const unframed = (decoder === undefined ? 0 : decoder.buffered) + (steps === undefined ? 0 : steps.length)
+    return unframed + this.restBytes + this.messages.waitingBytes
   }
 
   /** Whether we do not read at the moment. */
@@ -92,9 +100,11 @@ export class Reader<In, Out> {
   private decode(decoder: FrameDecoder, chunk: Uint8Array, charged: number, now: number): void {
     const frames: Array<Uint8Array> = []
     const { skipped } = decoder
+    // Only asked where a frame was begun before.
+    const passed = this.frameSince < 0 ? 0 : passedOver(decoder)
     const { rate } = this
     const error = push(decoder, chunk, frames)
-    this.framed(decoder, frames, skipped, now)
+    this.framed(decoder, frames, skipped, passed, now)
     const exceeded = rate?.charge(charged, frames, now)
     this.frames(frames, chunk.length)
     if (rate?.holding === true) this.pause()
@@ -102,13 +112,19 @@ export class Reader<In, Out> {
     else if (error !== undefined) this.ending(CloseReason.FrameError({ error }))
   }
 
-  /** What deadlines and numbers have to know after bytes went to the decoder, which had left out `skipped` frames. */
-  framed(decoder: FrameDecoder, frames: Array<Uint8Array>, skipped: number, now: number): void {
+  /** What deadlines and numbers have to know after bytes went to the decoder, which had left out `skipped` frames, `passed` of them done with. */
+  framed(
+    decoder: FrameDecoder,
+    frames: Array<Uint8Array>,
+    skipped: number,
+    passed: number,
+    now: number
+  ): void {
     if (frames.length > 0) this.spoke = true
     this.framesSkipped += decoder.skipped - skipped
-    if (decoder.buffered === 0) {
+    if (decoder.buffered === 0 && (decoder.skipped === 0 || decoder.discarding !== true)) {
       this.frameSince = -1
-    } else if (this.frameSince < 0 || frames.length > 0 || decoder.skipped !== skipped) {
+    } else if (this.frameSince < 0 || frames.length > 0 || passedOver(decoder) !== passed) {
       this.frameSince = this.readSince
       this.connection.deadlines.frameBegan(now)
     }
@@ -151,7 +167,7 @@ export class Reader<In, Out> {
     this.stopped = true
     this.decoder = undefined
     this.messages.stop()
-    this.rest = undefined
+    this.forgetRest()
     this.steps = undefined
     this.rate?.stop()
     this.resume()
@@ -236,6 +252,7 @@ export class Reader<In, Out> {
     const frames = this.unpinned(read, chunkLength)
     if (this.rest !== undefined) {
       for (const frame of frames) this.rest.push(frame)
+      this.restBytes += totalLength(frames)
       return
     }
     const { perTurn } = this.connection.shared
@@ -244,6 +261,7 @@ export class Reader<In, Out> {
       return
     }
     this.rest = frames.slice(perTurn)
+    this.restBytes = totalLength(this.rest)
     this.pause()
     this.later()
     this.messages.handle(frames.slice(0, perTurn))
@@ -264,10 +282,12 @@ export class Reader<In, Out> {
     if (rest === undefined) return
     const { outbound, shared } = this.connection
     const last = this.messages.busy || rest.length <= shared.perTurn
+    const frames = last ? rest : rest.slice(0, shared.perTurn)
     this.rest = last ? undefined : rest.slice(shared.perTurn)
+    this.restBytes -= totalLength(frames)
     if (!last) this.later()
     outbound.cork()
-    this.messages.handle(last ? rest : rest.slice(0, shared.perTurn))
+    this.messages.handle(frames)
     if (last) {
       const ending = this.restEnding
       this.restEnding = undefined
@@ -275,6 +295,12 @@ export class Reader<In, Out> {
       else this.roomAgain()
     }
     outbound.uncork()
+    this.connection.account()
+  }
+
+  private forgetRest(): void {
+    this.rest = undefined
+    this.restBytes = 0
   }
 
   /** A few small frames, or messages that are views into them, must not keep a whole chunk alive while they wait. */
@@ -296,7 +322,7 @@ export class Reader<In, Out> {
 
   /** A frame that ends the connection, and with it what came behind. */
   wrong(error: MessageError): void {
-    this.rest = undefined
+    this.forgetRest()
     this.restEnding = undefined
     this.ending(CloseReason.MessageError({ error }))
   }

@@ -7,7 +7,8 @@ import { type CodecError, MessageError, type PayloadError } from "../SluiceError
 import { codecError } from "./codec/schemaCodec.ts"
 import { forEachEager } from "./forEachEager.ts"
 import { evictsOrReplaces, keyOf, offerApart, type PolicyHost, refuse } from "./outboundPolicy.ts"
-import type { Offer, OutboundQueue } from "./outboundQueue.ts"
+import type { Offer } from "./outboundHost.ts"
+import type { OutboundQueue } from "./outboundQueue.ts"
 import { settled } from "./settled.ts"
 import type { Signal } from "./signal.ts"
 

@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -94,14 +95,23 @@ type ConnectionSettings = typeof ConnectionSettings.Type
 /** What to do with a frame that is no message of the protocol. */
 export type OnMessageError<Out> = "close" | "skip" | ((error: MessageError) => Out)
 
+/** Whether options say when to ping. */
+const asksForHeartbeat = (options: unknown): boolean =>
+  Predicate.hasProperty(options, "heartbeat") &&
+  options.heartbeat !== undefined &&
+  options.heartbeat !== "off"
+
 /** Options on top of a protocol. All that is wrong with either is told at once. */
 export const decodeSettings = <S extends Schema.ConstraintDecoder<unknown>>(
   schema: S,
   options: unknown,
-  protocol: { readonly problems: ReadonlyArray<OptionProblem> }
+  protocol: { readonly problems: ReadonlyArray<OptionProblem>; readonly heartbeat?: unknown }
 ): Effect.Effect<S["Type"], InvalidConfig> =>
   Effect.flatMap(Effect.result(decodeOptions(schema, options)), (decoded) => {
     const problems = protocol.problems.map(({ message, path }) => ({ path: `protocol.${path}`, message }))
+    if (protocol.heartbeat === undefined && asksForHeartbeat(options)) {
+      problems.push({ path: "heartbeat", message: "the protocol has no heartbeat messages" })
+    }
     if (Result.isFailure(decoded)) problems.push(...decoded.failure.problems)
     else if (problems.length === 0) return Effect.succeed(decoded.success)
     return Effect.fail(new InvalidConfig({ problems }))

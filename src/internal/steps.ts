@@ -3,6 +3,7 @@ import { CloseReason } from "../CloseReason.ts"
 import type { FrameDecoder } from "../Framing.ts"
 import { emptyBytes } from "./bytes.ts"
 import type { ConnectionImpl } from "./connection.ts"
+import { passedOver } from "./decoding.ts"
 import { HeldBytes } from "./heldBytes.ts"
 import type { Ending, Reader } from "./reader.ts"
 
@@ -90,9 +91,10 @@ export class Steps<In, Out> {
     const { reader } = this
     const frames: Array<Uint8Array> = []
     const { skipped } = decoder
+    const passed = reader.frameSince < 0 ? 0 : passedOver(decoder)
     const now = this.connection.shared.now()
     const error = this.held.frame(decoder, frames)
-    reader.framed(decoder, frames, skipped, now)
+    reader.framed(decoder, frames, skipped, passed, now)
     reader.rate?.admit(emptyBytes, now)
     const exceeded = reader.rate?.charge(0, frames, now)
     reader.messages.handle(frames)

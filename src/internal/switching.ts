@@ -84,6 +84,7 @@ const enter = <In, Out, NextIn, NextOut>(
   const own = core as unknown as ConnectionImpl<NextIn, NextOut>
   own.shared = shared
   own.inbound = own.newInbound()
+  own.inbound.onTaken = inbound.onTaken
   own.heartbeat = shared.heartbeat && new Heartbeat(own, shared.heartbeat)
   if (own.heartbeat?.active === true) own.runOwn(own.heartbeat.run())
   const current = new SwitchedConnection(own)

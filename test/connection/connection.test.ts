@@ -100,6 +100,33 @@ describe("messages", () => {
     }).pipe(provideMemory)
   )
 
+  it.effect("frames that the framing left out count as skipped, too", () =>
+    Effect.gen(function* () {
+      const counted: Array<number> = []
+      const framing = Framing.lines({ maxLength: 10, oversize: "skip" })
+      yield* Server.make(
+        { ...Numbers, framing },
+        (connection) =>
+          Stream.runForEach(connection.messages, (message) =>
+            Effect.andThen(
+              Effect.sync(() => counted.push(connection.stats.skipped)),
+              connection.send(message)
+            )
+          ),
+        { onMessageError: "skip" }
+      )
+      const client = yield* rawClient
+      client.write('{"n":1}\n')
+      yield* eventually(() => counted.length === 1, "the first is here")
+      client.write(`${"x".repeat(11)}\nno\n${"y".repeat(30)}`)
+      client.write(`${"y".repeat(30)}\n{"n":2}\n`)
+      client.wire.end()
+      yield* eventually(() => client.state.closed, "the connection is closed")
+      assert.strictEqual(client.text(), '{"n":1}\n{"n":2}\n')
+      assert.deepStrictEqual(counted, [0, 3])
+    }).pipe(provideMemory)
+  )
+
   it.effect("onMessageError: a function answers, in order with the other replies", () =>
     Effect.gen(function* () {
       yield* Server.make(Numbers, (connection) => Stream.run(connection.messages, connection.sink), {

@@ -28,7 +28,8 @@ const provideMemory = Effect.provide(TransportMemory.layer())
 const served = Effect.fnUntraced(function* (
   options: Server.ServerOptions<string>,
   handler: (connection: Peer) => Effect.Effect<unknown, unknown> = (connection) =>
-    Stream.run(connection.messages, connection.sink)
+    Stream.run(connection.messages, connection.sink),
+  protocol: Protocol.Protocol<string, string> = Text
 ) {
   const opened = yield* Deferred.make<Peer>()
   const seen: { reason: CloseReason | undefined; handled: "yes" | "interrupted" | undefined } = {
@@ -36,7 +37,7 @@ const served = Effect.fnUntraced(function* (
     handled: undefined
   }
   const server = yield* Server.make(
-    Text,
+    protocol,
     (connection) =>
       Effect.gen(function* () {
         yield* Effect.forkDetach(
@@ -150,6 +151,75 @@ describe("frame", () => {
       assert.strictEqual(it.client.text(), "one\ntwo\nthree\nfour\n")
     }).pipe(provideMemory)
   )
+})
+
+/** Framings that leave out what is longer than 10 bytes, with the front of such a frame and what ends it. */
+const skipping: ReadonlyArray<readonly [Framing.Framing, front: string, rest: string, last: string]> = [
+  [Framing.lines({ maxLength: 10, oversize: "skip" }), "x".repeat(8), "x".repeat(80), "\n"],
+  [Framing.delimiter(";", { maxLength: 10, oversize: "skip" }), "x".repeat(8), "x".repeat(80), ";"],
+  [Framing.netstring({ maxLength: 10, oversize: "skip" }), "10", `0:${"x".repeat(50)}`, `${"x".repeat(50)},`],
+  [
+    Framing.withChecksum(Framing.lengthPrefixed({ width: 1, maxLength: 14, oversize: "skip" })),
+    "\x40",
+    "x".repeat(50),
+    "x".repeat(14)
+  ]
+]
+
+describe("frame, of one that is left out", () => {
+  for (const [framing, front, rest, last] of skipping) {
+    const Skipping = { ...Text, framing }
+    it.effect(`${framing.name}: is closed 30 seconds after its first byte, too`, () =>
+      Effect.gen(function* () {
+        const it = yield* served({ deadlines: { hello: "off" } }, undefined, Skipping)
+        it.client.write(front)
+        yield* settle
+        yield* TestClock.adjust("20 seconds")
+        // From here on it is too long, and its bytes are not held.
+        it.client.write(rest)
+        yield* settle
+        yield* TestClock.adjust("9 seconds")
+        it.client.write("x")
+        yield* endsAfter(it, 1000, "frame")
+      }).pipe(provideMemory)
+    )
+
+    it.effect(`${framing.name}: the next one has 30 seconds of its own`, () =>
+      Effect.gen(function* () {
+        const it = yield* served({ deadlines: { hello: "off" } }, undefined, Skipping)
+        it.client.write(front)
+        yield* settle
+        yield* TestClock.adjust("20 seconds")
+        it.client.write(rest)
+        yield* settle
+        yield* TestClock.adjust("9 seconds")
+        // Ends the first, which is left out as a whole, and begins another that will be.
+        it.client.write(last + front + rest)
+        yield* settle
+        yield* TestClock.adjust("20 seconds")
+        it.client.write("x")
+        yield* settle
+        yield* TestClock.adjust("9 seconds")
+        assert.isFalse(it.client.state.ended)
+        assert.isAtLeast(it.connection.stats.skipped, 2)
+        yield* endsAfter(it, 1000, "frame")
+      }).pipe(provideMemory)
+    )
+
+    it.effect(`${framing.name}: none is pending between frames`, () =>
+      Effect.gen(function* () {
+        const it = yield* served({ deadlines: { hello: "off", readIdle: "off" } }, undefined, Skipping)
+        it.client.write(front + rest)
+        yield* settle
+        it.client.write(last)
+        yield* settle
+        yield* TestClock.adjust("5 minutes")
+        yield* settle
+        assert.isFalse(it.client.state.ended)
+        assert.strictEqual(it.connection.stats.skipped, 1)
+      }).pipe(provideMemory)
+    )
+  }
 })
 
 describe("idle", () => {

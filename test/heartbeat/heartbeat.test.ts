@@ -503,12 +503,32 @@ describe("options", () => {
     }).pipe(provideMemory)
   )
 
+  it.effect("a protocol without heartbeats has no options of one, but may say off", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        Server.make(Plain, () => Effect.void, { heartbeat: { misses: 3 }, closeTimeout: 0 })
+      )
+      assert.deepStrictEqual(error._tag === "InvalidConfig" ? error.problems : error._tag, [
+        { path: "heartbeat", message: "the protocol has no heartbeat messages" },
+        { path: "closeTimeout", message: "must be a duration from 1ms to 1h" }
+      ])
+      yield* Server.make(Plain, () => Effect.void, { heartbeat: "off" })
+      const client = yield* Effect.flip(Client.connect(Plain, { heartbeat: {} }))
+      assert.deepStrictEqual(
+        client._tag === "InvalidConfig" ? client.problems.map(({ path }) => path) : client._tag,
+        ["heartbeat"]
+      )
+      yield* Client.connect(Plain, { heartbeat: "off" })
+    }).pipe(provideMemory)
+  )
+
   it.effect("mistakes are told with their path, in the options and in the protocol", () =>
     Effect.gen(function* () {
       const mistaken: object = {
         heartbeat: { interval: 0, misses: 0, jitter: 2, schedule: "often", every: 1 }
       }
-      const options = yield* Effect.flip(Server.make(Plain, () => Effect.void, mistaken))
+      const Lively = Protocol.heartbeat(Plain, bothPing)
+      const options = yield* Effect.flip(Server.make(Lively, () => Effect.void, mistaken))
       assert.deepStrictEqual(
         options._tag === "InvalidConfig" ? options.problems.map(({ path }) => path).sort() : options._tag,
         ["every", "interval", "jitter", "misses", "schedule"].map((name) => `heartbeat.${name}`)

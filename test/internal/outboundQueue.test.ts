@@ -20,6 +20,7 @@ const make = (limits: { readonly maxMessages?: number; readonly maxBytes?: numbe
         writes++
       },
       outboundBlocked: () => {},
+      account: () => {},
       outboundDropped: () => {}
     }
   )

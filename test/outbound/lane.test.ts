@@ -20,6 +20,7 @@ const stuck = (limits: { readonly maxMessages?: number; readonly maxBytes?: numb
     {
       written: () => {},
       outboundBlocked: () => {},
+      account: () => {},
       outboundDropped: (policy, messages, size) => dropped.push(`${policy} ${messages} ${size}`)
     }
   )

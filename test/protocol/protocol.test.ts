@@ -276,6 +276,17 @@ describe("tagged: frames", () => {
 })
 
 describe("tagged: problems", () => {
+  it("a framing with a type field leaves nothing for id to say", () => {
+    const { problems } = Protocol.tagged("Both", {
+      framing: Framing.typeLengthValue(),
+      id: { width: 4 },
+      messages
+    })
+    assert.deepStrictEqual(problems, [
+      { path: "id", message: "is no option with typeLengthValue, whose frames have a type field" }
+    ])
+  })
+
   it("an id that stands twice in a table", () => {
     const { problems } = Protocol.tagged("Twice", {
       framing: Framing.lengthPrefixed(),

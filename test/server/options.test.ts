@@ -40,6 +40,7 @@ describe("options", () => {
         drainTimeout: "-1 seconds",
         killTimeout: "a while",
         onMessageError: "explode",
+        memory: { maxBytes: 1000, shed: "all" },
         timeout: 5
       }
       assert.deepStrictEqual(yield* problems(Server.make(Text, echo, untyped(wrong))), {
@@ -51,6 +52,8 @@ describe("options", () => {
         drainTimeout: "must be a duration from 0 to 1h",
         killTimeout: "must be a duration from 0 to 1h",
         onMessageError: "must be close, skip, or a function from the error to a reply",
+        "memory.maxBytes": "must be a whole number from 1024 to 1099511627776",
+        "memory.shed": "is not an option",
         timeout: "is not an option"
       })
     }).pipe(provideMemory)

@@ -36,6 +36,10 @@ export class DelimiterDecoder extends Accumulator {
     this.rules = rules
   }
 
+  get discarding(): boolean {
+    return this.skipping
+  }
+
   push(chunk: Uint8Array, frames: Array<Uint8Array>): FrameError | undefined {
     if (this.failure !== undefined) return this.failure
     const set = this.rules.set

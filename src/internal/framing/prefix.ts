@@ -27,6 +27,10 @@ export abstract class PrefixDecoder<Policy extends PrefixPolicy = PrefixPolicy> 
     this.policy = policy
   }
 
+  get discarding(): boolean {
+    return this.skipping > 0
+  }
+
   /**
    * Reads the header of the frame that begins at `from`: answers the frame's size with header and trailer, or minus
    * the number of bytes that are missing to tell (at least one), or zero after a call of `fail`.

@@ -77,6 +77,10 @@ class ChecksumDecoder implements FrameDecoder {
     return this.inner.skipped
   }
 
+  get discarding(): boolean {
+    return this.inner.discarding === true
+  }
+
   remaining(): Uint8Array {
     return this.inner.remaining()
   }

@@ -1,0 +1,18 @@
+/** What an outbound queue says to those around it. */
+import type { PolicyName } from "../Outbound.ts"
+import type { PayloadError } from "../SluiceError.ts"
+
+/** What became of a payload that was offered. */
+export type Offer = "queued" | "full" | "closed" | PayloadError
+
+/** Who is told what the queue does. */
+export interface OutboundHost {
+  /** Bytes are about to be handed to the wire. */
+  readonly written: () => void
+  /** The wire took them, and takes no more. */
+  readonly outboundBlocked: () => void
+  /** What waits for a wire that takes no more has become more, or less. */
+  readonly account: () => void
+  /** Messages were dropped for newer ones. */
+  readonly outboundDropped: (policy: PolicyName, messages: number, bytes: number) => void
+}
