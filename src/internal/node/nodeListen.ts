@@ -28,9 +28,13 @@ export interface ListenPlan {
 
 const bind = (plan: ListenPlan): Effect.Effect<void, TransportError> =>
   Effect.callback<void, TransportError>((resume) => {
-    const { server } = plan
+    const { acceptor, boundAddress, server } = plan
     const onListening = () => {
       server.off("error", onError)
+      // From here on, and after the close too: an error of the server's is told, and never ends the process.
+      server.on("error", (failure) =>
+        acceptor.onError({ address: boundAddress(server), detail: errorDetail(failure) })
+      )
       resume(Effect.void)
     }
     const onError = (error: Error) => {
@@ -77,7 +81,7 @@ const sweep = ({ busy, server }: ListenPlan): Effect.Effect<void> =>
 /** Listens until the scope ends or `close` runs, whichever comes first. Connections are nobody's business here. */
 export const listenOn = (plan: ListenPlan): Effect.Effect<Listening, TransportError, Scope.Scope> =>
   Effect.suspend(() => {
-    const { acceptor, server } = plan
+    const { server } = plan
     let open = true
     const close = Effect.sync(() => {
       if (open) {
@@ -97,7 +101,6 @@ export const listenOn = (plan: ListenPlan): Effect.Effect<Listening, TransportEr
         Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : close)),
         Effect.map((): Listening => {
           const address = plan.boundAddress(server)
-          server.on("error", (error) => acceptor.onError({ address, detail: errorDetail(error) }))
           return { address, close, sweep: sweep(plan) }
         })
       ),
