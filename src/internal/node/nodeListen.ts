@@ -49,21 +49,28 @@ const bind = (plan: ListenPlan): Effect.Effect<void, TransportError> =>
 /** Turns of the event loop without a peer after which nobody is left who had come before. */
 const quietTurns = 3
 
-/** The longest a sweep takes, in milliseconds. */
-const maximumSweep = 250
+/** The longest a sweep takes, in milliseconds: a busy machine may need many for each turn, and a turn for each peer. */
+const maximumSweep = 1000
+
+/** The longest it waits for those who are here and are no connections yet, in milliseconds. */
+const maximumWait = 250
 
 /** Waits until the backlog is empty, as far as one can know: `net.Server` accepts meanwhile. */
-const sweep = ({ busy, server }: ListenPlan): Effect.Effect<void> =>
+const sweep = ({ busy, options, server }: ListenPlan): Effect.Effect<void> =>
   Effect.callback((resume) => {
-    const latest = performance.now() + maximumSweep
+    const begun = performance.now()
+    // The system keeps them in order: once so many have come, all who had come before are among them.
+    let before = options.backlog ?? Number.POSITIVE_INFINITY
     // The turn at hand has asked for new peers already.
     let quiet = -1
     const onConnection = () => {
       quiet = -1
+      before--
     }
     const turn = () => {
-      if (busy()) quiet = -1
-      if (++quiet < quietTurns && performance.now() < latest) {
+      const elapsed = performance.now() - begun
+      if (elapsed < maximumWait && busy()) quiet = -1
+      if (++quiet < quietTurns && before >= 0 && elapsed < maximumSweep) {
         next = setImmediate(turn)
       } else {
         server.off("connection", onConnection)
