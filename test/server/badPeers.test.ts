@@ -122,7 +122,7 @@ const cases: ReadonlyArray<Case> = [
     reason: CloseReason.PeerClosed()
   },
   {
-    name: "ends its side in the midst of a frame",
+    name: "ends its side in the midst of a frame (L-H27)",
     begin: (peer) => {
       peer.write("hello\nhal")
       peer.wire.end()
@@ -130,7 +130,7 @@ const cases: ReadonlyArray<Case> = [
     reason: CloseReason.FrameError({ error: new FrameTruncated({ pending: 3 }) })
   },
   {
-    name: "resets",
+    name: "resets (L-H17)",
     begin: (peer) => peer.wire.reset(),
     reason: CloseReason.PeerReset({ detail: "ECONNRESET" })
   },
