@@ -62,7 +62,8 @@ export interface DrainReport {
 /**
  * Something that happened. `connection` is the id of the connection, `remoteAddress` the peer's.
  *
- * - `Listening`: the server accepts again, at `address`, after a `resume`; the first time comes before any subscriber
+ * - `Listening`: the server accepts, at `address`: told to each subscriber first of all while the server is `running`,
+ *   and again after each `resume`
  * - `Opened`: a peer has become a connection
  * - `Closed`: a connection ended, `age` after it opened; the last event of each connection
  * - `FrameError`: the peer's bytes broke the framing, and its connection closes
@@ -79,8 +80,9 @@ export interface DrainReport {
  *   when `Closed` comes
  * - `Refused`: a peer was turned away, see `Admission`. One that was a connection already, as it is while it proves who
  *   it is, has its id here, and `error` is what it was rejected with; others never are `Opened`
- * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error. On Linux, over plain TCP,
- *   one that came when the process had no file descriptor left is told as `EMFILE`, with the peer's address
+ * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error. On Linux, `detail` begins
+ *   with `EMFILE` where file descriptors run out: once when new peers begin to wait for one, and then for each peer that
+ *   waited for 5 seconds in vain or found none at all; see `TransportNode`
  * - `Draining`: the server began to stop, with so many connections
  * - `Stopped`: the server has stopped; the last event of all, with which the stream ends
  *

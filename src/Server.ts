@@ -238,7 +238,7 @@ export class Server extends Context.Service<
     readonly status: Effect.Effect<ServerStatus>
     /** The status, and then each change of it. Ends after `stopped`. */
     readonly statusChanges: Stream.Stream<ServerStatus>
-    /** What happens from the moment the stream is run; see `Events`. Ends after `Stopped`. */
+    /** `Listening` while the server runs, then what happens from that moment on; see `Events`. Ends after `Stopped`. */
     readonly events: Stream.Stream<ServerEvent>
     /** Events that subscribers lost because they fell behind by more than `eventBuffer`. */
     readonly droppedEvents: Effect.Effect<number>

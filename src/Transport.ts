@@ -178,7 +178,7 @@ export interface Listening {
    */
   readonly close: Effect.Effect<void>
   /**
-   * Goes on accepting until nobody new comes, for a quarter of a second at most: peers whose handshake is through but
+   * Goes on accepting until nobody new comes, for a second at most: peers whose handshake is through but
    * whom nobody has accepted yet would see a reset from `close`. A transport that keeps nobody waiting has none.
    */
   readonly sweep?: Effect.Effect<void> | undefined

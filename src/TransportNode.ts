@@ -3,6 +3,12 @@
  *
  * Every layer checks its options when it is built and fails with all problems at once.
  *
+ * On Linux a listener keeps the last few file descriptors of the process free, one in 32, 4 to 64 of them: a peer that
+ * gets one of those waits, unread, until there is room, which is looked for after 5 milliseconds and then half as often
+ * each time, down to once a second. Who has waited for 5 seconds, or gets the very last descriptor, is turned away. Live
+ * connections go on meanwhile. Where something else takes every descriptor, and elsewhere than on Linux, Node resets the
+ * peers that it cannot accept, and tells nobody.
+ *
  * @since 0.1.0
  */
 import * as Config from "effect/Config"

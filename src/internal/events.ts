@@ -11,19 +11,20 @@ import * as Stream from "effect/Stream"
 export class Hub<A> {
   /** Values that subscribers did not get because they fell behind. */
   dropped = 0
-  /** The values from the moment it is run, after those of `first`. Ends with the hub. */
+  /** The values from the moment it is run, after that of `first`, if there is one. Ends with the hub. */
   readonly stream: Stream.Stream<A>
   private readonly capacity: number
   private readonly subscribers = new Set<Queue.Queue<A, Cause.Done>>()
   private ended = false
 
-  constructor(capacity: number, first?: () => A) {
+  constructor(capacity: number, first?: () => A | undefined) {
     this.capacity = capacity
     this.stream = Stream.unwrap(
       Effect.map(
         Effect.acquireRelease(
           Effect.map(Queue.sliding<A, Cause.Done>(capacity), (queue) => {
-            if (first !== undefined) Queue.offerUnsafe(queue, first())
+            const value = first?.()
+            if (value !== undefined) Queue.offerUnsafe(queue, value)
             if (this.ended) Queue.endUnsafe(queue)
             else this.subscribers.add(queue)
             return queue

@@ -53,7 +53,7 @@ export class ServerLife<In, Out, E, R> {
   private readonly gate: Gate
 
   constructor(parts: ServerParts<In, Out, E, R>) {
-    const events = new Hub<ServerEvent>(parts.eventBuffer)
+    const events = new Hub<ServerEvent>(parts.eventBuffer, () => this.listening)
     const connections = new ConnectionSet(parts.shared, parts.context, parts.handler, events, parts.goodbye)
     this.parts = parts
     this.events = events
@@ -67,6 +67,14 @@ export class ServerLife<In, Out, E, R> {
         connections.run(Effect.logWarning(`${formatAddress(address)} did not become a connection: ${detail}`))
       }
     })
+  }
+
+  /** That it listens, for who subscribes meanwhile: nobody can before it does. */
+  private get listening(): ServerEvent | undefined {
+    const { address } = this.door
+    return address !== undefined && this.status.value === "running"
+      ? ServerEvent.Listening({ address })
+      : undefined
   }
 
   private makeGate(): Gate {

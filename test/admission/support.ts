@@ -76,7 +76,7 @@ export const open = Effect.fnUntraced(function* (
   )
   const seen: Array<ServerEvent> = []
   yield* Effect.forkScoped(
-    Stream.runForEach(server.events, (event) => Effect.sync(() => seen.push(event))),
+    Stream.runForEach(Stream.drop(server.events, 1), (event) => Effect.sync(() => seen.push(event))),
     { startImmediately: true }
   )
   /** Comes from an IP address, or from none, and says a first word. */

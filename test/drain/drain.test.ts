@@ -151,7 +151,7 @@ describe("the drain of a server", () => {
       yield* server.stop
       assert.deepStrictEqual(
         (yield* Fiber.join(events)).map(({ _tag }) => _tag),
-        ["Opened", "Draining", "Closed", "Stopped"]
+        ["Listening", "Opened", "Draining", "Closed", "Stopped"]
       )
       assert.deepStrictEqual(yield* Fiber.join(statuses), ["running", "draining", "stopped"])
     })

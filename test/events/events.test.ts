@@ -28,11 +28,12 @@ const Text = Protocol.make("Text", {
 
 const echo = <A>(connection: Connection<A, A>) => Stream.run(connection.messages, connection.sink)
 
+/** What happens from now on; that the server listens is known. */
 const follow = (server: Server.Server["Service"]) =>
   Effect.gen(function* () {
     const seen: Array<ServerEvent> = []
     yield* Effect.forkChild(
-      Stream.runForEach(server.events, (event) => Effect.sync(() => seen.push(event))),
+      Stream.runForEach(Stream.drop(server.events, 1), (event) => Effect.sync(() => seen.push(event))),
       { startImmediately: true }
     )
     return seen
@@ -138,8 +139,29 @@ describe("the events of a server", () => {
       yield* server.stop
       yield* Fiber.join(reader)
       assert.strictEqual(seen.at(-1)?._tag, "Stopped")
-      // 20 opened and 21 closed, the drain and the stop: each is either seen or counted.
-      assert.strictEqual(seen.length + (yield* server.droppedEvents), 43)
+      // One that it listens, 20 opened and 21 closed, the drain and the stop: each is either seen or counted.
+      assert.strictEqual(seen.length + (yield* server.droppedEvents), 44)
+      assert.deepStrictEqual(yield* Stream.runCollect(server.events), [])
+    })
+  )
+
+  it.effect("begin with where the server listens, for everyone who subscribes while it does", () =>
+    Effect.gen(function* () {
+      const { connect, server } = yield* open(rigs.memory, Text, echo)
+      const subscribe = Effect.forkChild(Stream.runCollect(server.events), { startImmediately: true })
+      const early = yield* subscribe
+      yield* connect
+      const late = yield* subscribe
+      yield* server.suspend
+      const suspended = yield* subscribe
+      yield* server.resume
+      yield* server.stop
+      const after = ["Listening", "Draining", "Closed", "Stopped"]
+      const seen = yield* Fiber.join(early)
+      assert.deepStrictEqual(seen[0], { _tag: "Listening", address: server.address })
+      assert.deepStrictEqual(tags(seen), ["Listening", "Opened", ...after])
+      assert.deepStrictEqual(tags(yield* Fiber.join(late)), ["Listening", ...after])
+      assert.deepStrictEqual(tags(yield* Fiber.join(suspended)), after)
       assert.deepStrictEqual(yield* Stream.runCollect(server.events), [])
     })
   )

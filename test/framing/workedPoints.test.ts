@@ -9,7 +9,7 @@ import { cuts, observe, observeCut } from "./support/observe.ts"
 const frames = (...payloads: ReadonlyArray<string>) => payloads.map((text) => ({ frame: toHex(ascii(text)) }))
 
 describe("worked points", () => {
-  it("a line of exactly the maximum is a frame however its CRLF is cut", () => {
+  it("S-20: a line of exactly the maximum is a frame however its CRLF is cut", () => {
     const framing = Framing.lines({ maxLength: 5 })
     for (const chunks of cuts(ascii("12345\r\n"))) {
       assert.deepStrictEqual(observeCut(framing, chunks, true), frames("12345"))

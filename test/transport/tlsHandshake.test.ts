@@ -98,7 +98,7 @@ describe("handshake", () => {
     })
   )
 
-  it.live("has a deadline for silent peers, and the server lives", () =>
+  it.live("L-T10: has a deadline for silent peers, and the server lives", () =>
     Effect.gen(function* () {
       const { port, reception } = yield* serve({ ...identity(), handshakeTimeout: "50 millis" })
       const socket = yield* plainSocket(port)

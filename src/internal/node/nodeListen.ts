@@ -28,9 +28,13 @@ export interface ListenPlan {
 
 const bind = (plan: ListenPlan): Effect.Effect<void, TransportError> =>
   Effect.callback<void, TransportError>((resume) => {
-    const { server } = plan
+    const { acceptor, boundAddress, server } = plan
     const onListening = () => {
       server.off("error", onError)
+      // From here on, and after the close too: an error of the server's is told, and never ends the process.
+      server.on("error", (failure) =>
+        acceptor.onError({ address: boundAddress(server), detail: errorDetail(failure) })
+      )
       resume(Effect.void)
     }
     const onError = (error: Error) => {
@@ -45,21 +49,28 @@ const bind = (plan: ListenPlan): Effect.Effect<void, TransportError> =>
 /** Turns of the event loop without a peer after which nobody is left who had come before. */
 const quietTurns = 3
 
-/** The longest a sweep takes, in milliseconds. */
-const maximumSweep = 250
+/** The longest a sweep takes, in milliseconds: a busy machine may need many for each turn, and a turn for each peer. */
+const maximumSweep = 1000
+
+/** The longest it waits for those who are here and are no connections yet, in milliseconds. */
+const maximumWait = 250
 
 /** Waits until the backlog is empty, as far as one can know: `net.Server` accepts meanwhile. */
-const sweep = ({ busy, server }: ListenPlan): Effect.Effect<void> =>
+const sweep = ({ busy, options, server }: ListenPlan): Effect.Effect<void> =>
   Effect.callback((resume) => {
-    const latest = performance.now() + maximumSweep
+    const begun = performance.now()
+    // The system keeps them in order: once so many have come, all who had come before are among them.
+    let before = options.backlog ?? Number.POSITIVE_INFINITY
     // The turn at hand has asked for new peers already.
     let quiet = -1
     const onConnection = () => {
       quiet = -1
+      before--
     }
     const turn = () => {
-      if (busy()) quiet = -1
-      if (++quiet < quietTurns && performance.now() < latest) {
+      const elapsed = performance.now() - begun
+      if (elapsed < maximumWait && busy()) quiet = -1
+      if (++quiet < quietTurns && before >= 0 && elapsed < maximumSweep) {
         next = setImmediate(turn)
       } else {
         server.off("connection", onConnection)
@@ -77,7 +88,7 @@ const sweep = ({ busy, server }: ListenPlan): Effect.Effect<void> =>
 /** Listens until the scope ends or `close` runs, whichever comes first. Connections are nobody's business here. */
 export const listenOn = (plan: ListenPlan): Effect.Effect<Listening, TransportError, Scope.Scope> =>
   Effect.suspend(() => {
-    const { acceptor, server } = plan
+    const { server } = plan
     let open = true
     const close = Effect.sync(() => {
       if (open) {
@@ -97,7 +108,6 @@ export const listenOn = (plan: ListenPlan): Effect.Effect<Listening, TransportEr
         Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : close)),
         Effect.map((): Listening => {
           const address = plan.boundAddress(server)
-          server.on("error", (error) => acceptor.onError({ address, detail: errorDetail(error) }))
           return { address, close, sweep: sweep(plan) }
         })
       ),

@@ -6,7 +6,7 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { type Acceptor, type Address, type Connector, formatAddress, type Listener } from "../../Transport.ts"
-import { descriptorLimit, isLast } from "./descriptors.ts"
+import { DescriptorGuard } from "./descriptors.ts"
 import { tcpAddress, unknownAddress } from "./nodeAddress.ts"
 import { connectWith, openPlain } from "./nodeConnect.ts"
 import { listenOn } from "./nodeListen.ts"
@@ -70,10 +70,10 @@ const makeWire = (socket: Net.Socket): NodeWire =>
 /** A listener on TCP. */
 export const tcpListener = (settings: TcpSettings): Context.Service.Shape<typeof Listener> => ({
   listen: (acceptor) => {
-    const limit = descriptorLimit()
-    const server = Net.createServer({ ...serverOptions(settings), pauseOnConnect: true }, (socket) => {
-      if (!isLast(socket, limit, acceptor)) acceptor.onWire(makeWire(socket))
-    })
+    const guard = new DescriptorGuard(acceptor, (socket) => acceptor.onWire(makeWire(socket)))
+    const server = Net.createServer({ ...serverOptions(settings), pauseOnConnect: true }, (socket) =>
+      guard.arrive(socket)
+    )
     return listenOn({
       server,
       options: listenOptions(settings, acceptor),
@@ -81,8 +81,8 @@ export const tcpListener = (settings: TcpSettings): Context.Service.Shape<typeof
       acceptor,
       boundAddress: boundTcpAddress,
       publish: Effect.void,
-      busy: () => false,
-      onClose: () => {}
+      busy: () => guard.busy,
+      onClose: () => guard.close()
     })
   }
 })

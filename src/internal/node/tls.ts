@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { TransportError } from "../../SluiceError.ts"
 import type { Acceptor, Connector, Listener } from "../../Transport.ts"
+import { DescriptorGuard } from "./descriptors.ts"
 import { tcpAddress } from "./nodeAddress.ts"
 import { type Attempt, connectWith, whenReady } from "./nodeConnect.ts"
 import { errorDetail, transportError } from "./nodeError.ts"
@@ -71,15 +72,23 @@ export const tlsListener = (settings: TcpTlsSettings): Context.Service.Shape<typ
     listen: Effect.fnUntraced(function* (acceptor) {
       const { options } = yield* loadMaterial(settings.tls, { operation: "listen", target })
       const handshakes = new Handshakes(Duration.toMillis(settings.tls.handshakeTimeout), acceptor)
+      const secure = createServer(settings, options, acceptor, handshakes)
+      // The server that listens is a plain one, so that a handshake begins when its peer is let in, and not before.
+      const guard = new DescriptorGuard(acceptor, (raw) => secure.emit("connection", raw))
       return yield* listenOn({
-        server: createServer(settings, options, acceptor, handshakes),
+        server: Net.createServer({ ...serverOptions(settings), pauseOnConnect: true }, (raw) =>
+          guard.arrive(raw)
+        ),
         options: listenOptions(settings, acceptor),
         target,
         acceptor,
         boundAddress: boundTcpAddress,
         publish: Effect.void,
-        busy: () => handshakes.size > 0,
-        onClose: () => handshakes.abandon()
+        busy: () => guard.busy || handshakes.size > 0,
+        onClose: () => {
+          guard.close()
+          handshakes.abandon()
+        }
       })
     })
   }

@@ -5,6 +5,7 @@ import * as Net from "node:net"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { type Address, type Connector, formatAddress, type Listener } from "../../Transport.ts"
+import { DescriptorGuard } from "./descriptors.ts"
 import { connectWith, openPlain } from "./nodeConnect.ts"
 import { listenOn } from "./nodeListen.ts"
 import { NodeWire, resetByDestroy } from "./nodeWire.ts"
@@ -27,9 +28,10 @@ export const unixListener = (settings: UnixSettings): Context.Service.Shape<type
       yield* clearPath(settings.path, target)
       const temporary = temporaryPath(settings.path)
       let published: FileIdentity | undefined
+      const guard = new DescriptorGuard(acceptor, (socket) => acceptor.onWire(toWire(socket)))
       return yield* listenOn({
         server: Net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
-          acceptor.onWire(toWire(socket))
+          guard.arrive(socket)
         ),
         options: { path: temporary, backlog: settings.backlog },
         target,
@@ -43,8 +45,9 @@ export const unixListener = (settings: UnixSettings): Context.Service.Shape<type
           ),
           Effect.uninterruptible
         ),
-        busy: () => false,
+        busy: () => guard.busy,
         onClose: () => {
+          guard.close()
           const detail = published === undefined ? undefined : removePath(settings.path, published)
           if (detail !== undefined) {
             acceptor.onError({ address, detail: `could not remove the socket's file: ${detail}` })
