@@ -49,7 +49,12 @@ const sharedOf = <In, Out, NextIn, NextOut, Services, PeerServices>(
   options: SwitchOptions<NextOut>,
   context: Context.Context<Services>
 ): ConnectionShared<NextIn, NextOut> => {
-  const { retire, tellDropped, ...others } = shared
+  const { retire, tellDropped, tellSkipped, ...others } = shared
+  const told: Told<In, Out> = {
+    ...(retire && { retire }),
+    ...(tellDropped && { tellDropped }),
+    ...(tellSkipped && { tellSkipped })
+  }
   const beats = { ours: next.heartbeat?.fromServer, theirs: next.heartbeat?.fromClient }
   return {
     ...others,
@@ -60,12 +65,12 @@ const sharedOf = <In, Out, NextIn, NextOut, Services, PeerServices>(
     greeting: undefined,
     heartbeat: planHeartbeat(beats, shared.heartbeatSettings, shared.deadlines.random),
     // They look at the connection's life and never at its messages.
-    ...(retire && { retire: retire as unknown as Required<ConnectionShared<NextIn, NextOut>>["retire"] }),
-    ...(tellDropped && {
-      tellDropped: tellDropped as unknown as Required<ConnectionShared<NextIn, NextOut>>["tellDropped"]
-    })
+    ...(told as unknown as Told<NextIn, NextOut>)
   }
 }
+
+/** Those of the server who are told of a connection. */
+type Told<In, Out> = Pick<ConnectionShared<In, Out>, "retire" | "tellDropped" | "tellSkipped">
 
 const enter = <In, Out, NextIn, NextOut>(
   core: ConnectionImpl<In, Out>,

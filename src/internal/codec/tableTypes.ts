@@ -11,7 +11,8 @@ type EntryCodec<Entry> = Entry extends { readonly schema: infer S }
     ? C
     : never
 
-export type EntryMessage<Entry> = EntryCodec<Entry> extends Codec.Codec<infer A, infer _RD, infer _RE> ? A : never
+export type EntryMessage<Entry> =
+  EntryCodec<Entry> extends Codec.Codec<infer A, infer _RD, infer _RE> ? A : never
 type EntryDecoding<Entry> = EntryCodec<Entry> extends Codec.Codec<infer _A, infer RD, infer _RE> ? RD : never
 type EntryEncoding<Entry> = EntryCodec<Entry> extends Codec.Codec<infer _A, infer _RD, infer RE> ? RE : never
 
