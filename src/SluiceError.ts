@@ -207,6 +207,39 @@ export class ConnectionClosed extends Data.TaggedError("ConnectionClosed")<{
   }
 }
 
+// --- requests ------------------------------------------------------------------------------------------------
+
+/**
+ * No reply came in time. `request` is the tag of what was asked. A reply that comes later is left out and counted.
+ *
+ * @category requests
+ * @since 0.1.0
+ */
+export class RequestTimeout extends Data.TaggedError("RequestTimeout")<{
+  readonly connection: number
+  readonly request: string
+  readonly millis: number
+}> {
+  override get message(): string {
+    return `connection ${this.connection}: no reply to ${this.request} within ${this.millis}ms`
+  }
+}
+
+/**
+ * As many requests as may be are in flight on the connection. Nothing was sent.
+ *
+ * @category requests
+ * @since 0.1.0
+ */
+export class TooManyRequests extends Data.TaggedError("TooManyRequests")<{
+  readonly connection: number
+  readonly limit: number
+}> {
+  override get message(): string {
+    return `connection ${this.connection}: ${this.limit} requests are in flight`
+  }
+}
+
 // --- transports ----------------------------------------------------------------------------------------------
 
 /**

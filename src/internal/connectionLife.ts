@@ -11,6 +11,7 @@ import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import type { DeadlineWatch } from "./deadlineWatch.ts"
 import { Drops } from "./drops.ts"
+import type { Exchange } from "./exchange.ts"
 import type { Heartbeat } from "./heartbeat.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
 import type { OutboundQueue } from "./outboundQueue.ts"
@@ -44,6 +45,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   /** What the peer did not get; there once something was dropped. */
   drops: Drops | undefined
+  /** Requests and replies; there once somebody asks or answers. */
+  requests: Exchange<In, Out> | undefined
   /** When bytes were handed to the wire last, in milliseconds of the monotonic clock; -1 for never. */
   lastWrite = -1
   /** The wire is gone. */
@@ -137,14 +140,23 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   /** Has lived long enough: ends politely, as when the server stops, and for `reason` if nothing comes before. */
   retire(reason: CloseReason): void {
     this.drainReason = reason
-    if (this.shared.retire === undefined) this.drain()
-    else this.shared.retire(this.self)
+    if (this.shared.retire === undefined) {
+      this.drain()
+      // A client has no handler whose end would end it.
+      this.requests?.asker.onIdle(() => this.inputDone.fire())
+    } else this.shared.retire(this.self)
   }
 
   /** No more input comes, in good order. */
   inputEnded(): void {
     this.inbound.end(() => done)
+    this.requests?.inputOver(this.repliesOver())
     this.inputDone.fire()
+  }
+
+  /** No more input comes for the handler. Replies still do, for those who wait for them. */
+  inputDrained(): void {
+    this.inbound.end(() => done)
   }
 
   /** The connection cannot go on: what was accepted is still handled, then the handler is told. */
@@ -152,6 +164,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.reason ??= reason
     this.deadlines.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
+    this.requests?.over(this.closedError())
     this.inputDone.fire()
     this.onEnded?.("broken")
   }
@@ -170,6 +183,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.closing = true
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
+    this.requests?.over(this.closedError())
     this.handler?.interruptUnsafe()
     this.onEnded?.("broken")
   }
@@ -201,14 +215,24 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     if (this.reason === undefined) {
       if (exit !== undefined && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
         this.reason = CloseReason.HandlerFailed({ cause: exit.cause })
-      } else if (this.drainBegun.fired) {
-        this.reason = this.drainReason ?? CloseReason.ServerStopped()
       } else {
-        this.reason = this.reader.ended ? CloseReason.PeerClosed() : CloseReason.LocalClosed()
+        this.reason = this.orderlyReason(this.reader.ended)
       }
     }
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
+    this.requests?.over(this.closedError())
+  }
+
+  private orderlyReason(peerEnded: boolean): CloseReason {
+    if (this.drainBegun.fired) return this.drainReason ?? CloseReason.ServerStopped()
+    return peerEnded ? CloseReason.PeerClosed() : CloseReason.LocalClosed()
+  }
+
+  /** What requests fail with when no reply can come, though the connection may go on. */
+  repliesOver(): ConnectionClosed {
+    const reason = this.reason ?? this.orderlyReason(this.reader.endSeen)
+    return new ConnectionClosed({ connection: this.id, reason })
   }
 
   /** Whether nothing has to be waited for but the wire's own close. */

@@ -108,7 +108,7 @@ export class Reader<In, Out> {
     this.ending(error === undefined ? "end" : CloseReason.FrameError({ error }))
   }
 
-  /** Reads no more messages; those whose bytes are here are still delivered. */
+  /** Reads no more messages for the handler; those whose bytes are here are still delivered. */
   drain(): void {
     if (this.decoder !== undefined) this.ending("drained")
   }
@@ -140,6 +140,7 @@ export class Reader<In, Out> {
       !this.messages.busy &&
       this.rest === undefined &&
       !this.connection.inbound.full &&
+      this.connection.requests?.holding !== true &&
       this.rate?.holding !== true
     )
   }
@@ -192,10 +193,9 @@ export class Reader<In, Out> {
 
   /** A few small frames, or messages that are views into them, must not keep a whole chunk alive while they wait. */
   private unpinned(frames: Array<Uint8Array>, chunkLength: number): Array<Uint8Array> {
-    const { inbound, shared } = this.connection
-    return shared.views && !inbound.awaited && totalLength(frames) * 2 < chunkLength
-      ? frames.map(copyOf)
-      : frames
+    const { inbound, requests, shared } = this.connection
+    const waits = requests !== undefined || !inbound.awaited
+    return shared.views && waits && totalLength(frames) * 2 < chunkLength ? frames.map(copyOf) : frames
   }
 
   /** The frames that needed the fiber are messages now. */
@@ -212,13 +212,20 @@ export class Reader<In, Out> {
   }
 
   private ending(ending: Ending): void {
-    this.decoder = undefined
+    // Replies are read until the handler is done.
+    const onlyReplies = ending === "drained" && this.connection.requests !== undefined
+    if (!onlyReplies) this.decoder = undefined
     if (this.rest !== undefined) {
       this.restEnding = ending
       return
     }
     if (this.messages.busy) {
       this.messagesEnding = ending
+      return
+    }
+    if (onlyReplies) {
+      this.connection.inputDrained()
+      this.roomAgain()
       return
     }
     if (ending === "end" || ending === "drained") {
