@@ -45,6 +45,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   /** What the peer did not get; there once something was dropped. */
   drops: Drops | undefined
+  /** Its handler takes messages while the server stops, and minds the stop itself. */
+  readsOn = false
   /** Requests and replies; there once somebody asks or answers. */
   requests: Exchange<In, Out> | undefined
   /** When bytes were handed to the wire last, in milliseconds of the monotonic clock; -1 for never. */
@@ -173,7 +175,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   drain(): void {
     if (this.drainBegun.fired) return
     this.drainBegun.fire()
-    this.reader.drain()
+    if (!this.readsOn) this.reader.drain()
   }
 
   /** Closes for `reason`: interrupts the handler; what was sent is still flushed. */

@@ -24,6 +24,7 @@ const layers = [
   "Server",
   "Shutdown",
   "Client",
+  "Rpc",
   "Tls",
   "TransportNode",
   "TransportMemory",
@@ -43,7 +44,7 @@ const reserved = [
   {
     what: "Effect's sockets, which are unstable",
     imports: /^effect\/socket(\/|$)/,
-    by: /^src\/TransportSocket\.ts$/
+    by: /^src\/(TransportSocket|internal\/rpcClient)\.ts$/
   },
   {
     what: "Effect's encodings, which are unstable",
@@ -51,8 +52,13 @@ const reserved = [
     by: /^src\/internal\/codec\/binary\.ts$/
   },
   {
+    what: "Effect's RPC, which is unstable",
+    imports: /^effect\/rpc(\/|$)/,
+    by: /^src\/(Rpc|internal\/rpc\w*)\.ts$/
+  },
+  {
     what: "Effect's other unstable modules",
-    imports: /^effect\/(?!socket(\/|$)|encoding(\/|$))[a-z]/,
+    imports: /^effect\/(?!socket(\/|$)|encoding(\/|$)|rpc(\/|$))[a-z]/,
     by: /^$/
   },
   {
