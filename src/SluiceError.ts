@@ -240,6 +240,24 @@ export class TooManyRequests extends Data.TaggedError("TooManyRequests")<{
   }
 }
 
+/**
+ * A message was not acknowledged in time, or its sender gave up on it. It may have been handled. `cause` is what the
+ * last of the attempts failed with; undefined where none had failed yet.
+ *
+ * @category requests
+ * @since 0.1.0
+ */
+export class DeliveryExpired extends Data.TaggedError("DeliveryExpired")<{
+  readonly session: string
+  readonly sequence: number
+  readonly attempts: number
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return `delivery ${this.sequence} was not acknowledged after ${this.attempts} attempts`
+  }
+}
+
 // --- transports ----------------------------------------------------------------------------------------------
 
 /**

@@ -21,6 +21,7 @@ const layers = [
   "Connections",
   "Handler",
   "Requests",
+  "Delivery",
   "Server",
   "Shutdown",
   "Client",
