@@ -1,20 +1,15 @@
 import { describe, expect, it } from "vitest"
-import { packageExports, publicModules, readManifest } from "../../scripts/exports.ts"
+import { packageExports, readManifest, rootModules } from "../../scripts/exports.ts"
 import { importsOf, read } from "./sources.ts"
-
-/** Public modules that load what most programs do not need; they are only subpaths. */
-const apart = ["Rpc"]
 
 describe("the package", () => {
   it("exports the root, every public module and testing (else: npx tsx scripts/exports.ts)", () => {
     expect(readManifest().exports).toEqual(packageExports())
   })
 
-  it("has every public module in its index", () => {
+  it("has every module of the root in its index", () => {
     expect(importsOf("src/index.ts").map(({ specifier }) => specifier)).toEqual(
-      publicModules()
-        .filter((name) => !apart.includes(name))
-        .map((name) => `./${name}.ts`)
+      rootModules().map((name) => `./${name}.ts`)
     )
   })
 
