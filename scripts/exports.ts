@@ -17,6 +17,13 @@ export const publicModules = (): ReadonlyArray<string> =>
     .map((name) => name.slice(0, -".ts".length))
     .sort()
 
+/** Public modules that load what most programs do not need: they are subpaths only, and not in the root. */
+const apart = ["Rpc"]
+
+/** The modules of the root. */
+export const rootModules = (): ReadonlyArray<string> =>
+  publicModules().filter((name) => !apart.includes(name))
+
 /** What stands under `exports` in package.json. */
 export const packageExports = (): Record<string, unknown> => ({
   ".": entry("index"),

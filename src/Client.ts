@@ -18,7 +18,7 @@ import { runConnection } from "./internal/runConnection.ts"
 import { connectionFields, decodeSettings, makeShared } from "./internal/settings.ts"
 import type { Protocol } from "./Protocol.ts"
 import type { ConnectionOptions } from "./Server.ts"
-import type { InvalidConfig, TransportError, VersionMismatch } from "./SluiceError.ts"
+import type { ConnectError } from "./SluiceError.ts"
 import { Connector } from "./Transport.ts"
 
 /**
@@ -52,52 +52,49 @@ const ClientSettings = Schema.Struct({ ...connectionFields, deadlines: clientDea
 export const connect: <FromClient, FromServer, ServerServices, ClientServices>(
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options?: NoInfer<ClientOptions<FromClient>>
-) => Effect.Effect<
-  Client<FromServer, FromClient>,
-  InvalidConfig | TransportError | VersionMismatch,
-  Connector | Scope.Scope | ClientServices
-> = Effect.fnUntraced(function* <FromClient, FromServer, ServerServices, ClientServices>(
-  protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
-  options: NoInfer<ClientOptions<FromClient>> = {}
-) {
-  const settings = yield* decodeSettings(ClientSettings, options, protocol)
-  const shared = yield* makeShared({
-    protocol,
-    decoder: protocol.fromServer,
-    encoder: protocol.fromClient,
-    side: "client",
-    codecs: (protocol.versions?.codecs ?? []).map(({ fromClient, fromServer, name }) => ({
-      name,
-      decoder: fromServer,
-      encoder: fromClient
-    })),
-    settings,
-    policy: options.outbound?.policy,
-    onMessageError: options.onMessageError,
-    onIdle: options.onIdle,
-    beats: { ours: protocol.heartbeat?.fromClient, theirs: protocol.heartbeat?.fromServer }
-  })
-  const connector = yield* Connector
-  const scope = yield* Effect.scope
-  return yield* Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const wire = yield* restore(connector.connect)
-      const connection = new ConnectionImpl(wire, shared)
-      const fiber = yield* Effect.forkDetach(runConnection(connection, connection.inputDone.await()), {
-        startImmediately: true
-      })
-      yield* Scope.addFinalizer(
-        scope,
-        Effect.suspend(() => {
-          connection.closeWith(CloseReason.LocalClosed())
-          return Fiber.await(fiber)
-        })
-      )
-      yield* restore(agreedWith(connection))
-      return connection
+) => Effect.Effect<Client<FromServer, FromClient>, ConnectError, Connector | Scope.Scope | ClientServices> =
+  Effect.fnUntraced(function* <FromClient, FromServer, ServerServices, ClientServices>(
+    protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
+    options: NoInfer<ClientOptions<FromClient>> = {}
+  ) {
+    const settings = yield* decodeSettings(ClientSettings, options, protocol)
+    const shared = yield* makeShared({
+      protocol,
+      decoder: protocol.fromServer,
+      encoder: protocol.fromClient,
+      side: "client",
+      codecs: (protocol.versions?.codecs ?? []).map(({ fromClient, fromServer, name }) => ({
+        name,
+        decoder: fromServer,
+        encoder: fromClient
+      })),
+      settings,
+      policy: options.outbound?.policy,
+      onMessageError: options.onMessageError,
+      onIdle: options.onIdle,
+      beats: { ours: protocol.heartbeat?.fromClient, theirs: protocol.heartbeat?.fromServer }
     })
-  )
-})
+    const connector = yield* Connector
+    const scope = yield* Effect.scope
+    return yield* Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const wire = yield* restore(connector.connect)
+        const connection = new ConnectionImpl(wire, shared)
+        const fiber = yield* Effect.forkDetach(runConnection(connection, connection.inputDone.await()), {
+          startImmediately: true
+        })
+        yield* Scope.addFinalizer(
+          scope,
+          Effect.suspend(() => {
+            connection.closeWith(CloseReason.LocalClosed())
+            return Fiber.await(fiber)
+          })
+        )
+        yield* restore(agreedWith(connection))
+        return connection
+      })
+    )
+  })
 
 /**
  * A client as a layer, under a key of one's own.
@@ -124,8 +121,5 @@ export const layer = <Id, FromClient, FromServer, ServerServices, ClientServices
   key: Context.Key<Id, Client<FromServer, FromClient>>,
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options?: NoInfer<ClientOptions<FromClient>>
-): Layer.Layer<
-  Id,
-  InvalidConfig | TransportError | VersionMismatch,
-  Connector | Exclude<ClientServices, Scope.Scope>
-> => Layer.effect(key, connect(protocol, options))
+): Layer.Layer<Id, ConnectError, Connector | Exclude<ClientServices, Scope.Scope>> =>
+  Layer.effect(key, connect(protocol, options))

@@ -11,6 +11,7 @@ import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import type { DeadlineWatch } from "./deadlineWatch.ts"
 import { Drops } from "./drops.ts"
+import type { Exchange } from "./exchange.ts"
 import type { Greeting } from "./greeting.ts"
 import type { Heartbeat } from "./heartbeat.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
@@ -55,6 +56,10 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   drops: Drops | undefined
   /** The frames that were no messages; there once one was left out or answered. */
   skips: Skips | undefined
+  /** Its handler takes messages while the server stops, and minds the stop itself. */
+  readsOn = false
+  /** Requests and replies; there once somebody asks or answers. */
+  requests: Exchange<In, Out> | undefined
   /** When bytes were handed to the wire last, in milliseconds of the monotonic clock; -1 for never. */
   lastWrite = -1
   /** The wire is gone. */
@@ -183,15 +188,24 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   /** Has lived long enough: ends politely, as when the server stops, and for `reason` if nothing comes before. */
   retire(reason: CloseReason): void {
     this.drainReason = reason
-    if (this.shared.retire === undefined) this.drain()
-    else this.shared.retire(this.self)
+    if (this.shared.retire === undefined) {
+      this.drain()
+      // A client has no handler whose end would end it.
+      this.requests?.asker.onIdle(() => this.inputDone.fire())
+    } else this.shared.retire(this.self)
   }
 
   /** No more input comes, in good order. */
   inputEnded(): void {
     this.inbound.end(() => done)
     this.greeting?.end()
+    this.requests?.inputOver(this.repliesOver())
     this.inputDone.fire()
+  }
+
+  /** No more input comes for the handler. Replies still do, for those who wait for them. */
+  inputDrained(): void {
+    this.inbound.end(() => done)
   }
 
   /** The connection cannot go on: what was accepted is still handled, then the handler is told. */
@@ -200,6 +214,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.deadlines.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.greeting?.end()
+    this.requests?.over(this.closedError())
     this.inputDone.fire()
     this.onEnded?.("broken")
   }
@@ -215,7 +230,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   drain(): void {
     if (this.drainBegun.fired) return
     this.drainBegun.fire()
-    this.reader.drain()
+    if (!this.readsOn) this.reader.drain()
     this.account()
   }
 
@@ -227,6 +242,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.account()
+    this.requests?.over(this.closedError())
     this.handler?.interruptUnsafe()
     this.greeting?.end()
     this.onEnded?.("broken")
@@ -271,14 +287,13 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     if (this.reason === undefined) {
       if (exit !== undefined && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
         this.reason = CloseReason.HandlerFailed({ cause: exit.cause })
-      } else if (this.drainBegun.fired) {
-        this.reason = this.drainReason ?? CloseReason.ServerStopped()
       } else {
-        this.reason = this.reader.ended ? CloseReason.PeerClosed() : CloseReason.LocalClosed()
+        this.reason = this.orderlyReason(this.reader.ended)
       }
     }
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
+    this.requests?.over(this.closedError())
     this.account()
     if (this.overSignal === undefined) this.overSignal = alreadyOver
     else this.overSignal.fire()
@@ -288,6 +303,17 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   onceOver(callback: () => void): () => void {
     this.overSignal ??= new Signal()
     return this.overSignal.onFire(callback)
+  }
+
+  private orderlyReason(peerEnded: boolean): CloseReason {
+    if (this.drainBegun.fired) return this.drainReason ?? CloseReason.ServerStopped()
+    return peerEnded ? CloseReason.PeerClosed() : CloseReason.LocalClosed()
+  }
+
+  /** What requests fail with when no reply can come, though the connection may go on. */
+  repliesOver(): ConnectionClosed {
+    const reason = this.reason ?? this.orderlyReason(this.reader.endSeen)
+    return new ConnectionClosed({ connection: this.id, reason })
   }
 
   /** Whether nothing has to be waited for but the wire's own close. */

@@ -7,9 +7,9 @@ import type * as Pull from "effect/Pull"
 import type { ConnectionClosed } from "../SluiceError.ts"
 
 /** A batch, or how the input ended: `Done` after an orderly end, the failure otherwise. */
-export type Take<A> = Exit.Exit<NonEmptyReadonlyArray<A>, ConnectionClosed | Cause.Done>
+export type Take<A, E> = Exit.Exit<NonEmptyReadonlyArray<A>, E | Cause.Done>
 
-type Resume<A> = (take: Take<A>) => void
+type Resume<A, E> = (take: Take<A, E>) => void
 
 /**
  * Batches in order, with a mark in messages and in bytes.
@@ -20,7 +20,7 @@ type Resume<A> = (take: Take<A>) => void
  * A batch that is here is always admitted: reaching a mark makes `full` true, which stops the producer. The bound
  * is therefore the mark plus what one chunk of the socket holds.
  */
-export class InboundQueue<A> {
+export class InboundQueue<A, E = ConnectionClosed> {
   /** Messages waiting. */
   messages = 0
   /** Bytes of their frames. */
@@ -34,8 +34,8 @@ export class InboundQueue<A> {
   private readonly onAsked: () => void
   private batches: Array<NonEmptyReadonlyArray<A>> = none
   private sizes: Array<number> = none
-  private takers: Array<Resume<A>> = none
-  private ending: (() => Take<A>) | undefined
+  private takers: Array<Resume<A, E>> = none
+  private ending: (() => Take<A, E>) | undefined
 
   /** `onAsked` is told of each taker that has to wait, and may push at once. */
   constructor(maxMessages: number, maxBytes: number, onRoom: () => void, onAsked: () => void = nobody) {
@@ -106,7 +106,7 @@ export class InboundQueue<A> {
    * No more batches come. What is here is still delivered, then everyone gets `ending`, which is made only when someone
    * asks: most connections end unasked, and an error costs more than the rest of their end. Only the first call counts.
    */
-  end(ending: () => Take<A>): void {
+  end(ending: () => Take<A, E>): void {
     if (this.ending !== undefined) return
     this.ending = ending
     const takers = this.takers
@@ -115,8 +115,8 @@ export class InboundQueue<A> {
   }
 
   /** The next batch, waiting for it where none is here. Takers are served in the order in which they came. */
-  take(): Pull.Pull<NonEmptyReadonlyArray<A>, ConnectionClosed> {
-    const wait = Effect.callback<NonEmptyReadonlyArray<A>, ConnectionClosed | Cause.Done>((resume) => {
+  take(): Pull.Pull<NonEmptyReadonlyArray<A>, E> {
+    const wait = Effect.callback<NonEmptyReadonlyArray<A>, E | Cause.Done>((resume) => {
       if (this.takers === none) this.takers = []
       this.takers.push(resume)
       this.onAsked()

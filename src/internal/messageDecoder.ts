@@ -84,7 +84,7 @@ export class MessageDecoder<In, Out> {
       }
       if (Exit.isSuccess(decoded)) {
         bytes += frame.length
-        this.take(decoded.value, messages)
+        this.take(decoded.value, frame.length, messages)
         continue
       }
       const policy = this.connection.shared.onMessageError
@@ -126,7 +126,7 @@ export class MessageDecoder<In, Out> {
     return Effect.matchCauseEffect(this.decode(frame), {
       onSuccess: (message) => {
         const messages: Array<In> = []
-        this.take(message, messages)
+        this.take(message, frame.length, messages)
         this.deliver(messages, frame.length)
         return Effect.void
       },
@@ -167,10 +167,11 @@ export class MessageDecoder<In, Out> {
     }
   }
 
-  private take(message: In, messages: Array<In>): void {
-    const { heartbeat } = this.connection
+  private take(message: In, bytes: number, messages: Array<In>): void {
+    const { heartbeat, requests } = this.connection
     if (heartbeat !== undefined && !(message instanceof UnknownMessage) && heartbeat.takes(message)) return
     this.taken++
+    if (requests?.takes(message, bytes) === true) return
     if (message instanceof UnknownMessage) {
       this.unknown++
       if (!this.deliverUnknown) return

@@ -147,7 +147,7 @@ export class Reader<In, Out> {
     this.ending(error === undefined ? "end" : CloseReason.FrameError({ error }))
   }
 
-  /** Reads no more messages; those whose bytes are here are still delivered. */
+  /** Reads no more messages for the handler; those whose bytes are here are still delivered. */
   drain(): void {
     if (this.decoder === undefined) return
     if (this.steps?.defers(this.decoder, "drained") !== true) this.ending("drained")
@@ -243,6 +243,7 @@ export class Reader<In, Out> {
       this.rest === undefined &&
       !this.connection.inbound.full &&
       (this.steps === undefined || this.steps.length === 0) &&
+      this.connection.requests?.holding !== true &&
       this.rate?.holding !== true
     )
   }
@@ -305,10 +306,9 @@ export class Reader<In, Out> {
 
   /** A few small frames, or messages that are views into them, must not keep a whole chunk alive while they wait. */
   private unpinned(frames: Array<Uint8Array>, chunkLength: number): Array<Uint8Array> {
-    const { inbound, shared } = this.connection
-    return shared.views && !inbound.awaited && totalLength(frames) * 2 < chunkLength
-      ? frames.map(copyOf)
-      : frames
+    const { inbound, requests, shared } = this.connection
+    const waits = requests !== undefined || !inbound.awaited
+    return shared.views && waits && totalLength(frames) * 2 < chunkLength ? frames.map(copyOf) : frames
   }
 
   /** The frames that needed the fiber are messages now. */
@@ -328,7 +328,9 @@ export class Reader<In, Out> {
   }
 
   ending(ending: Ending): void {
-    this.decoder = undefined
+    // Replies are read until the handler is done.
+    const onlyReplies = ending === "drained" && this.connection.requests !== undefined
+    if (!onlyReplies) this.decoder = undefined
     if (this.rest !== undefined) {
       this.restEnding = ending
       return
@@ -338,6 +340,11 @@ export class Reader<In, Out> {
       return
     }
     this.over = ending
+    if (onlyReplies) {
+      this.connection.inputDrained()
+      this.roomAgain()
+      return
+    }
     if (ending === "end" || ending === "drained") {
       this.ended = this.endSeen
       this.resume()

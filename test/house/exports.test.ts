@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { packageExports, publicModules, readManifest } from "../../scripts/exports.ts"
+import { packageExports, readManifest, rootModules } from "../../scripts/exports.ts"
 import { importsOf, read } from "./sources.ts"
 
 describe("the package", () => {
@@ -7,9 +7,9 @@ describe("the package", () => {
     expect(readManifest().exports).toEqual(packageExports())
   })
 
-  it("has every public module in its index", () => {
+  it("has every module of the root in its index", () => {
     expect(importsOf("src/index.ts").map(({ specifier }) => specifier)).toEqual(
-      publicModules().map((name) => `./${name}.ts`)
+      rootModules().map((name) => `./${name}.ts`)
     )
   })
 

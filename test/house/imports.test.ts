@@ -23,9 +23,12 @@ const layers = [
   "Connections",
   "Groups",
   "Handler",
+  "Requests",
+  "Delivery",
   "Server",
   "Shutdown",
   "Client",
+  "Rpc",
   "TransportNode",
   "TransportMemory",
   "TransportSocket"
@@ -44,7 +47,7 @@ const reserved = [
   {
     what: "Effect's sockets, which are unstable",
     imports: /^effect\/socket(\/|$)/,
-    by: /^src\/TransportSocket\.ts$/
+    by: /^src\/(TransportSocket|internal\/rpcClient)\.ts$/
   },
   {
     what: "Effect's encodings, which are unstable",
@@ -52,8 +55,13 @@ const reserved = [
     by: /^src\/internal\/codec\/binary\.ts$/
   },
   {
+    what: "Effect's RPC, which is unstable",
+    imports: /^effect\/rpc(\/|$)/,
+    by: /^src\/(Rpc|internal\/rpc\w*)\.ts$/
+  },
+  {
     what: "Effect's other unstable modules",
-    imports: /^effect\/(?!socket(\/|$)|encoding(\/|$))[a-z]/,
+    imports: /^effect\/(?!socket(\/|$)|encoding(\/|$)|rpc(\/|$))[a-z]/,
     by: /^$/
   },
   {
