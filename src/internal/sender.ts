@@ -127,6 +127,13 @@ export class Sender<Out> {
     return (message) => Effect.flatMap(this.send(message), () => this.awaitWritten())
   }
 
+  /** Sends a message behind all others however full the queue is, for a last word. */
+  sendLast(message: Out): Effect.Effect<void, SendError> {
+    return Effect.flatMapEager(this.encode(message), (payload) =>
+      this.outcome(this.host.outbound.offerLast(payload))
+    )
+  }
+
   private encode(message: Out): Effect.Effect<Uint8Array, MessageError> {
     const index = this.encoded++
     try {

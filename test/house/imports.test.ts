@@ -20,6 +20,7 @@ const layers = [
   "Events",
   "Connections",
   "Handler",
+  "Workers",
   "Server",
   "Shutdown",
   "Client",
