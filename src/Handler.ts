@@ -32,6 +32,7 @@ export {
   type FilterOptions,
   filter,
   type RetryOptions,
+  refine,
   retry,
   tap,
   timeout
@@ -93,7 +94,7 @@ export const fromStream =
  * @since 0.1.0
  */
 export const each: {
-  <In, Out, E = never, R = never>(
+  <In, Out = never, E = never, R = never>(
     f: (message: In, connection: Connection<In, Out>) => Effect.Effect<unknown, E, R>
   ): PerMessage<In, Out, E, R>
   <In, Out, ServerServices, ClientServices, E = never, R = never>(

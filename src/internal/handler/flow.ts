@@ -41,7 +41,7 @@ class Flow<In, E, R> {
   private readonly handle: Handle<In, E, R>
   private readonly concurrency: number
   private readonly key: ((message: In) => unknown) | undefined
-  private readonly most: number
+  private readonly buffer: number
   private readonly fork: <A, E2>(effect: Effect.Effect<A, E2, R>) => Fiber.Fiber<A, E2>
   private readonly resume: (ending: Effect.Effect<void, E | ConnectionClosed>) => void
   private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
@@ -64,7 +64,8 @@ class Flow<In, E, R> {
     this.handle = handle
     this.concurrency = plan.concurrency
     this.key = plan.key
-    this.most = plan.concurrency + (plan.buffer ?? (plan.key === undefined ? 0 : keyedBuffer))
+    // One that finds its key busy has to wait somewhere.
+    this.buffer = plan.key === undefined ? (plan.buffer ?? 0) : Math.max(1, plan.buffer ?? keyedBuffer)
     this.fork = fork
     this.resume = resume
   }
@@ -104,7 +105,7 @@ class Flow<In, E, R> {
   }
 
   private get full(): boolean {
-    return this.running + this.waiting >= this.most
+    return this.waiting >= this.buffer && (this.key !== undefined || this.running >= this.concurrency)
   }
 
   private awaitRoom(): Effect.Effect<void> {

@@ -91,7 +91,10 @@ export const goodbye =
   (handler) =>
   (connection) =>
     Effect.flatMap(ownConnection(connection), (own) => {
-      const say = Effect.flatMap(message(connection), (last) => own.sendLast(last))
+      const say = Effect.flatMap(
+        Effect.suspend(() => message(connection)),
+        (last) => own.sendLast(last)
+      )
       return Effect.flatMap(connection.fork(Effect.andThen(connection.draining, say)), (saying) =>
         Effect.flatMap(handler(connection), () => (own.drainBegun.fired ? Fiber.join(saying) : Effect.void))
       )

@@ -30,7 +30,7 @@ export const concurrency = (
  * keys at the same time: up to `concurrency`, 1 to 1 000 000, default 16. Keys are compared as those of a `Map` are,
  * and forgotten as soon as none of their messages is left. Wherever it stands in the pipe.
  *
- * Up to 64 messages, or as many as `buffer` says, are taken and wait behind busy keys, so that other keys can overtake
+ * Up to 64 messages, or as many as `buffer` says and at least one, are taken and wait behind busy keys, so that other keys can overtake
  * them; then none is taken.
  *
  * **Example** (Each account in order)

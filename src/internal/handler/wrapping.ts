@@ -7,7 +7,7 @@ import type { Connection } from "../../Connection.ts"
 import { HandlerTimeout } from "../../SluiceError.ts"
 import { ConnectionImpl } from "../connection.ts"
 import { settled } from "../settled.ts"
-import { fromPlan, type PerMessage, PlanKey, wrap } from "./perMessage.ts"
+import { type PerMessage, wrap } from "./perMessage.ts"
 import { Budget, type RetryBudget } from "./retryBudget.ts"
 import { duration, monotonicClock, sharedByServer } from "./shared.ts"
 
@@ -141,41 +141,60 @@ export interface FilterOptions<in In, out Out, out E2 = never, out R2 = never> {
 }
 
 /**
- * Handles only the messages that pass. With a refinement the handler may be one of fewer messages than the connection
- * has. The others are counted, as `stats.filtered`, and go to `otherwise`.
- *
- * A handler that takes messages of the connection by itself gets them unfiltered.
+ * Handles only the messages that pass. The others are counted, as `stats.filtered`, and go to `otherwise`.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const filter: {
+export const filter: <In, Out, E2 = never, R2 = never>(
+  predicate: (message: In) => boolean,
+  options?: FilterOptions<In, Out, E2, R2>
+) => <E, R>(self: PerMessage<In, Out, E, R>) => PerMessage<In, Out, E | E2, R | R2> =
+  (predicate, options = {}) =>
+  (self) =>
+    filtered(self, (message) => predicate(message), options)
+
+/**
+ * Makes a handler of some messages into one of more: those that the refinement lets pass are handled, the others are
+ * left to `otherwise`, as {@link filter} does.
+ *
+ * A handler that takes messages of the connection by itself gets them unfiltered.
+ *
+ * **Example** (Numbers only)
+ *
+ * ```ts
+ * import { Handler } from "effect-sluice"
+ * import { Console, Predicate } from "effect"
+ *
+ * const handler = Handler.each((number: number) => Console.log(number + 1)).pipe(
+ *   Handler.refine((message: number | string) => Predicate.isNumber(message))
+ * )
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const refine =
   <In, Narrow extends In, Out, E2 = never, R2 = never>(
     refinement: (message: In) => message is Narrow,
-    options?: FilterOptions<In, Out, E2, R2>
-  ): <E, R>(self: PerMessage<Narrow, Out, E, R>) => PerMessage<In, Out, E | E2, R | R2>
-  <In, Out, E2 = never, R2 = never>(
-    predicate: (message: In) => boolean,
-    options?: FilterOptions<In, Out, E2, R2>
-  ): <E, R>(self: PerMessage<In, Out, E, R>) => PerMessage<In, Out, E | E2, R | R2>
-} =
-  <In, Out, E2 = never, R2 = never>(
-    predicate: (message: In) => boolean,
     options: FilterOptions<In, Out, E2, R2> = {}
-  ) =>
-  <E, R>(self: PerMessage<In, Out, E, R>): PerMessage<In, Out, E | E2, R | R2> => {
-    const { flow, open } = self[PlanKey]
-    return fromPlan<In, Out, E | E2, R | R2>({
-      open: (connection) =>
-        Effect.map(open(connection), (handle) => (message: In): Effect.Effect<unknown, E | E2, R | R2> => {
-          if (predicate(message)) return handle(message)
-          if (connection instanceof ConnectionImpl) connection.reader.messages.filtered++
-          return options.otherwise?.(message, connection) ?? Exit.void
-        }),
-      openBatch: undefined,
-      flow
+  ): (<E, R>(self: PerMessage<Narrow, Out, E, R>) => PerMessage<In, Out, E | E2, R | R2>) =>
+  <E, R>(self: PerMessage<Narrow, Out, E, R>) =>
+    // It is never called with a message that did not pass, and the connection is the same one.
+    filtered(self as PerMessage<In, Out, E, R>, refinement, options)
+
+const filtered = <In, Out, E, R, E2, R2>(
+  self: PerMessage<In, Out, E, R>,
+  predicate: (message: In) => boolean,
+  options: FilterOptions<In, Out, E2, R2>
+): PerMessage<In, Out, E | E2, R | R2> =>
+  wrap(self, (inner, connection) =>
+    Effect.map(inner, (handle) => (message: In): Effect.Effect<unknown, E | E2, R | R2> => {
+      if (predicate(message)) return handle(message)
+      if (connection instanceof ConnectionImpl) connection.reader.messages.filtered++
+      return options.otherwise?.(message, connection) ?? Exit.void
     })
-  }
+  )
 
 /**
  * Runs an effect with each message before it is handled; a failure is the message's own.
