@@ -21,6 +21,7 @@ const layers = [
   "Connections",
   "Handler",
   "Workers",
+  "Offload",
   "Server",
   "Shutdown",
   "Client",
@@ -61,14 +62,19 @@ const reserved = [
     by: /^$/
   },
   {
-    what: "packages other than effect and msgpackr",
-    imports: /^(?!\.|node:|effect(\/|$)|msgpackr$)/,
+    what: "packages other than effect, msgpackr and piscina",
+    imports: /^(?!\.|node:|effect(\/|$)|msgpackr$|piscina$)/,
     by: /^$/
   },
   {
     what: "msgpackr",
     imports: /^msgpackr$/,
     by: /^src\/Codec\.ts$/
+  },
+  {
+    what: "piscina, which is optional",
+    imports: /^piscina$/,
+    by: /^src\/internal\/node\/offload\.ts$/
   }
 ]
 
