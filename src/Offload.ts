@@ -145,9 +145,10 @@ export const make = <Module>(
           input: TaskInput<Module, Name>,
           options?: { readonly timeout?: Duration.Input | undefined }
         ) => {
-          const timeout = options?.timeout && Duration.fromInputUnsafe(options.timeout)
+          const { timeout } = options ?? {}
+          const limit = timeout === undefined ? undefined : Duration.fromInputUnsafe(timeout)
           // The module's own type says what its function gives.
-          return pool.run(task, input, timeout) as Effect.Effect<TaskOutput<Module, Name>, OffloadError>
+          return pool.run(task, input, limit) as Effect.Effect<TaskOutput<Module, Name>, OffloadError>
         },
         stats: pool.stats
       })

@@ -244,7 +244,8 @@ export class Overloaded extends Data.TaggedError("Overloaded")<{
  *
  * - `Full`: as many calls wait as `maxQueue` allows
  * - `Timeout`: it took longer than `timeout`; its thread was ended
- * - `Threw`: it threw, or its promise was rejected; `cause` is with what
+ * - `Threw`: it threw, or its promise was rejected, or what an earlier call left running in its thread did; `cause` is
+ *   with what
  * - `Crashed`: its thread ended under it
  * - `Unavailable`: the module or the pool library could not be loaded, or the module has no such function
  *

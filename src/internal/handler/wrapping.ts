@@ -78,7 +78,7 @@ export const timeout: {
  */
 export interface RetryOptions<in E, out E2 = never, out R2 = never> {
   /** When to try again, and when to stop. */
-  readonly schedule: Schedule.Schedule<unknown, E, E2, R2>
+  readonly schedule: Schedule.Schedule<unknown, NoInfer<E>, E2, R2>
   /** Which failures are worth it. Default: all. Defects never are. */
   readonly while?: ((error: E) => boolean) | undefined
   /** How many retries the messages of all connections of a server may cost together, or `off`. On by default. */
