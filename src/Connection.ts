@@ -197,6 +197,8 @@ export interface ConnectionStats {
   readonly dropped: number
   /** Messages with an id that the protocol does not have. */
   readonly unknown: number
+  /** Messages that `Handler.filter` kept from their handler. */
+  readonly filtered: number
   readonly openedAt: number
   readonly lastReadAt: number
   readonly lastWriteAt: number

@@ -8,13 +8,35 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Attribute, Connection, SendError } from "./Connection.ts"
 import { authenticated } from "./internal/authenticate.ts"
 import { coreOf } from "./internal/coreOf.ts"
-import { forEachEager } from "./internal/forEachEager.ts"
+import { fromFunction, fromPlan, inOrder, type PerMessage } from "./internal/handler/perMessage.ts"
 import type { Protocol, UnknownMessage } from "./Protocol.ts"
 import type { ConnectionClosed } from "./SluiceError.ts"
+
+export { catchReason, goodbye, onClose, onOpen } from "./internal/handler/life.ts"
+export {
+  buffer,
+  concurrency,
+  loadShed,
+  orderBy,
+  type RateLimit,
+  rateLimit
+} from "./internal/handler/limiting.ts"
+export type { PerMessage } from "./internal/handler/perMessage.ts"
+export type { RetryBudget } from "./internal/handler/retryBudget.ts"
+export {
+  type FilterOptions,
+  filter,
+  type RetryOptions,
+  refine,
+  retry,
+  tap,
+  timeout
+} from "./internal/handler/wrapping.ts"
 
 /**
  * What a server does with a connection. A `Scope` that the effect asks for is the connection's own: it closes when
@@ -48,17 +70,47 @@ export const fromStream =
  * Runs an effect for each message, in order, one after the other. Completes when the peer has ended its side and
  * the last message is handled.
  *
+ * Where combinators follow in a `pipe`, the types of the messages cannot come from the server; a protocol as the first
+ * argument says them.
+ *
+ * **Example** (One message at a time, within its time)
+ *
+ * ```ts
+ * import { Codec, Framing, Handler, Protocol, Server } from "effect-sluice"
+ *
+ * const Text = Protocol.make("Text", {
+ *   framing: Framing.lines(),
+ *   fromClient: Codec.utf8,
+ *   fromServer: Codec.utf8
+ * })
+ *
+ * const server = Server.make(Text, Handler.each(Text, (line, connection) => connection.send(line)).pipe(
+ *   Handler.timeout("1 second"),
+ *   Handler.concurrency(4)
+ * ))
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
-export const each =
-  <In, Out, E = never, R = never>(
+export const each: {
+  <In, Out = never, E = never, R = never>(
     f: (message: In, connection: Connection<In, Out>) => Effect.Effect<unknown, E, R>
-  ): Handler<In, Out, E | ConnectionClosed, R> =>
-  (connection) =>
-    Stream.runForEachArray(connection.messages, (batch) =>
-      forEachEager(batch, (message) => f(message, connection))
-    )
+  ): PerMessage<In, Out, E, R>
+  <In, Out, ServerServices, ClientServices, E = never, R = never>(
+    protocol: Protocol<In, Out, ServerServices, ClientServices>,
+    f: (message: In, connection: Connection<In, Out>) => Effect.Effect<unknown, E, R>
+  ): PerMessage<In, Out, E, R>
+} = <In, Out, E, R>(
+  ...args:
+    | readonly [f: EachMessage<In, Out, E, R>]
+    | readonly [protocol: Protocol<In, Out, unknown, unknown>, f: EachMessage<In, Out, E, R>]
+): PerMessage<In, Out, E, R> => fromFunction(args.length === 1 ? args[0] : args[1])
+
+type EachMessage<In, Out, E, R> = (
+  message: In,
+  connection: Connection<In, Out>
+) => Effect.Effect<unknown, E, R>
 
 /**
  * Answers each message with one message by a plain function: the fastest handler there is, batch in, batch out.
@@ -67,12 +119,18 @@ export const each =
  * @category constructors
  * @since 0.1.0
  */
-export const map =
-  <In, Out>(f: (message: In, connection: Connection<In, Out>) => Out): Handler<In, Out, SendError> =>
-  (connection) =>
-    Stream.runForEachArray(connection.messages, (batch) =>
-      connection.sendAll(batch.map((message) => f(message, connection)))
-    )
+export const map = <In, Out>(
+  f: (message: In, connection: Connection<In, Out>) => Out
+): PerMessage<In, Out, SendError> =>
+  fromPlan<In, Out, SendError, never>({
+    open: (connection) =>
+      Exit.succeed((message: In) => Effect.suspend(() => connection.send(f(message, connection)))),
+    openBatch: (connection) =>
+      Exit.succeed((batch: ReadonlyArray<In>) =>
+        connection.sendAll(batch.map((message) => f(message, connection)))
+      ),
+    flow: inOrder
+  })
 
 /**
  * One function for each tag of the messages that come in; the compiler asks for every one.
@@ -126,10 +184,10 @@ export const route = <
       connection: Connection<In, Out>
     ) => Effect.Effect<unknown, OtherE, OtherR>
   }
-): Handler<
+): PerMessage<
   In,
   Out,
-  Effect.Error<ReturnType<Routes[In["_tag"]]>> | OtherE | ConnectionClosed,
+  Effect.Error<ReturnType<Routes[In["_tag"]]>> | OtherE,
   Effect.Services<ReturnType<Routes[In["_tag"]]>> | OtherR
 > => {
   type E = Effect.Error<ReturnType<Routes[In["_tag"]]>> | OtherE
@@ -139,15 +197,20 @@ export const route = <
   // The tag finds the route that takes the message; the compiler cannot follow a look-up that far.
   const table = new Map(Object.entries(routes)) as Map<string, Route>
   if (otherwise !== undefined) table.set("UnknownMessage", otherwise as Function as Route)
-  const handle = each<In, Out, E, R>((message, connection) => {
+  const handle = (message: In, connection: Connection<In, Out>): Effect.Effect<unknown, E, R> => {
     const found = table.get(message._tag)
     return found === undefined ? Effect.void : found(message, connection)
-  })
-  return (connection) => {
-    const core = otherwise === undefined ? undefined : coreOf(connection)
-    if (core !== undefined) core.reader.messages.deliverUnknown = true
-    return handle(connection)
   }
+  if (otherwise === undefined) return fromFunction(handle)
+  return fromPlan<In, Out, E, R>({
+    open: (connection) => {
+      const core = coreOf(connection)
+      if (core !== undefined) core.reader.messages.deliverUnknown = true
+      return Exit.succeed((message: In) => handle(message, connection))
+    },
+    openBatch: undefined,
+    flow: inOrder
+  })
 }
 
 /**

@@ -37,6 +37,9 @@ interface Lost {
   readonly bytes: number
 }
 
+/** What a handler wants done when its connection is closed. */
+type CloseHook = (reason: CloseReason) => Effect.Effect<unknown>
+
 export abstract class ConnectionLife<In, Out> implements WireReceiver {
   readonly id = ++lastId
   readonly wire: Wire
@@ -79,6 +82,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   private onEnded: ((by: Ended) => void) | undefined
   /** There once somebody waits for it, or it has happened. */
   private overSignal: Signal | undefined
+  private hooks: Array<CloseHook> | undefined
 
   constructor(wire: Wire, shared: ConnectionShared<In, Out>) {
     this.wire = wire
@@ -343,6 +347,29 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     const { lost } = this
     this.lost = undefined
     return lost
+  }
+
+  /** Asks for something to be done when all is over, before anybody is told. */
+  onceClosed(hook: CloseHook): void {
+    this.hooks ??= []
+    this.hooks.push(hook)
+  }
+
+  /** What was asked for, in that order, once; undefined for nothing. */
+  takeHooks(): Effect.Effect<void> | undefined {
+    const { hooks } = this
+    if (hooks === undefined) return undefined
+    this.hooks = undefined
+    const reason = this.currentReason()
+    return Effect.forEach(
+      hooks,
+      (hook) =>
+        Effect.catchCause(
+          Effect.suspend(() => hook(reason)),
+          (cause) => Effect.logError(`connection ${this.id}: what was to be done at its close failed`, cause)
+        ),
+      { discard: true }
+    )
   }
 
   /** The very end. Returns the reason. */

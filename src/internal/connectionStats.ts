@@ -19,6 +19,7 @@ export const statsOf = <In, Out>(connection: ConnectionImpl<In, Out>): Connectio
     skipped: reader.framesSkipped + reader.messages.skipped,
     dropped: connection.drops?.total ?? 0,
     unknown: reader.messages.unknown,
+    filtered: reader.messages.filtered,
     openedAt: connection.openedAt,
     lastReadAt: calendar(shared, reader.lastRead),
     lastWriteAt: calendar(shared, connection.lastWrite),

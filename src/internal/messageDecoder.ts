@@ -28,6 +28,8 @@ export class MessageDecoder<In, Out> {
   taken = 0
   skipped = 0
   unknown = 0
+  /** Messages that a filter of the handler kept out. */
+  filtered = 0
   /** Set by a handler that wants messages with unknown ids too. */
   deliverUnknown = false
 

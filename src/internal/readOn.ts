@@ -1,7 +1,8 @@
 import type { Connection } from "../Connection.ts"
-import { ConnectionImpl } from "./connection.ts"
+import { coreOf } from "./coreOf.ts"
 
 /** Has a connection read on while the server stops, until its handler is done: the handler needs what still comes. */
 export const readOn = <In, Out>(connection: Connection<In, Out>): void => {
-  if (connection instanceof ConnectionImpl) connection.readsOn = true
+  const core = coreOf(connection)
+  if (core !== undefined) core.readsOn = true
 }

@@ -6,7 +6,7 @@ import type { Connection } from "../Connection.ts"
 import type { ConnectionClosed } from "../SluiceError.ts"
 import type { Answer, Answers } from "./answerer.ts"
 import type { AskSettings } from "./asker.ts"
-import { ConnectionImpl } from "./connection.ts"
+import { coreOf } from "./coreOf.ts"
 import { Exchange } from "./exchange.ts"
 import { forEachEager } from "./forEachEager.ts"
 import { defaultMaxId, exchangesOf, planRequests, type RequestPlan } from "./requestPlan.ts"
@@ -80,10 +80,8 @@ export const attach = <In, Out>(
   plan: RequestPlan,
   options: AskOptions = {}
 ): Exchange<In, Out> => {
-  if (!(connection instanceof ConnectionImpl))
-    throw new Error("requests need a connection of this library's own")
-  // Every connection there is, and of these messages, as its own type says.
-  const own = connection as ConnectionImpl<In, Out>
+  const own = coreOf(connection)
+  if (own === undefined) throw new Error("requests need a connection of this library's own")
   own.requests ??= new Exchange(own, plan, askSettings(options))
   return own.requests
 }

@@ -49,6 +49,8 @@ export const runConnection: <In, Out, R>(
     : Effect.timeoutOption(connection.gone.await(), connection.shared.closeTimeout)
   connection.cut()
   yield* connection.gone.await()
+  const hooks = connection.takeHooks()
+  if (hooks !== undefined) yield* runHooks(connection, hooks)
   return connection.finish()
 })
 
@@ -82,4 +84,14 @@ const runFinalizers = Effect.fnUntraced(function* <In, Out>(
   yield* Effect.timeoutOption(Fiber.await(fiber), connection.shared.closeTimeout)
   const exit = fiber.pollUnsafe()
   return exit !== undefined && Exit.isFailure(exit) ? exit : undefined
+})
+
+/** What a handler wants done at the close has the close timeout, too. */
+const runHooks = Effect.fnUntraced(function* <In, Out>(
+  connection: ConnectionImpl<In, Out>,
+  hooks: Effect.Effect<void>
+) {
+  const fiber = yield* Effect.forkDetach(hooks, now)
+  yield* Effect.timeoutOption(Fiber.await(fiber), connection.shared.closeTimeout)
+  fiber.interruptUnsafe()
 })

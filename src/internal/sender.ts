@@ -147,6 +147,13 @@ export class Sender<Out> {
     return Exit.fail(this.outboundError(this.encoded - 1, offer))
   }
 
+  /** Sends a message behind all others however full the queue is, for a last word. */
+  sendLast(message: Out): Effect.Effect<void, SendError> {
+    return Effect.flatMapEager(this.encode(message), (payload) =>
+      this.outcome(this.host.outbound.offerLast(payload))
+    )
+  }
+
   private encode(message: Out): Effect.Effect<Uint8Array, MessageError> {
     const index = this.encoded++
     try {

@@ -25,6 +25,8 @@ const layers = [
   "Handler",
   "Requests",
   "Delivery",
+  "Workers",
+  "Offload",
   "Server",
   "Shutdown",
   "Client",
@@ -70,14 +72,19 @@ const reserved = [
     by: /^$/
   },
   {
-    what: "packages other than effect and msgpackr",
-    imports: /^(?!\.|node:|effect(\/|$)|msgpackr$)/,
+    what: "packages other than effect, msgpackr and piscina",
+    imports: /^(?!\.|node:|effect(\/|$)|msgpackr$|piscina$)/,
     by: /^$/
   },
   {
     what: "msgpackr",
     imports: /^msgpackr$/,
     by: /^src\/Codec\.ts$/
+  },
+  {
+    what: "piscina, which is optional",
+    imports: /^piscina$/,
+    by: /^src\/internal\/node\/offload\.ts$/
   }
 ]
 

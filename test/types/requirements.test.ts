@@ -165,7 +165,7 @@ describe("errors of handlers", () => {
     expectTypeOf<HandlerServices<typeof each>>().toEqualTypeOf<Store>()
 
     const map = Handler.map((message: string) => message.length)
-    expectTypeOf(map).toEqualTypeOf<Handler.Handler<string, number, SendError>>()
+    expectTypeOf(map).toEqualTypeOf<Handler.PerMessage<string, number, SendError>>()
 
     const stream = Handler.fromStream((messages: Stream.Stream<string, ConnectionClosed>) =>
       Stream.mapEffect(messages, (message) => Effect.as(save, message.length))
@@ -192,7 +192,7 @@ describe("route", () => {
       }
     })
     expectTypeOf(handler).toEqualTypeOf<
-      Handler.Handler<Reading | Alarm | Stop, Reading | Alarm | Stop, SendError, never>
+      Handler.PerMessage<Reading | Alarm | Stop, Reading | Alarm | Stop, SendError, never>
     >()
     assert.isFunction(handler)
   })
@@ -213,7 +213,7 @@ describe("route", () => {
     const handler = Handler.route(Split, {
       Reading: (reading, connection) => connection.send({ _tag: "Alarm", text: `${reading.litres}` })
     })
-    expectTypeOf(handler).toEqualTypeOf<Handler.Handler<Reading, Alarm | Stop, SendError, never>>()
+    expectTypeOf(handler).toEqualTypeOf<Handler.PerMessage<Reading, Alarm | Stop, SendError, never>>()
     compiles(() =>
       Handler.route(Split, {
         // @ts-expect-error
