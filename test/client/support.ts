@@ -1,10 +1,9 @@
 /** What the tests of clients share: a server that comes and goes, in memory. */
-import { Effect, Exit, Scope, Stream, SubscriptionRef } from "effect"
-import { TestClock } from "effect/testing"
+import { Clock, Effect, Exit, Scope, Stream, SubscriptionRef } from "effect"
 import type * as Client from "../../src/Client.ts"
 import type * as Connection from "../../src/Connection.ts"
-import type { TransportError } from "../../src/SluiceError.ts"
 import * as Server from "../../src/Server.ts"
+import type { TransportError } from "../../src/SluiceError.ts"
 import { Connector, Listener, type Wire } from "../../src/Transport.ts"
 import * as TransportMemory from "../../src/TransportMemory.ts"
 import { Text } from "../server/support.ts"
@@ -16,7 +15,9 @@ export type Peer = Connection.Connection<string, string>
 export const echo = (connection: Peer) => Stream.run(connection.messages, connection.sink)
 
 /** A server that is up and down as told. Down, its connections are reset and nobody listens. */
-export const flakyServer = Effect.fnUntraced(function* (handler: (peer: Peer) => Effect.Effect<unknown, unknown>) {
+export const flakyServer = Effect.fnUntraced(function* (
+  handler: (peer: Peer) => Effect.Effect<unknown, unknown>
+) {
   const network = yield* TransportMemory.Network
   const listener = yield* Listener
   let scope: Scope.Closeable | undefined
@@ -46,7 +47,7 @@ export const hearingServer = Effect.gen(function* () {
 export const attempts = Effect.gen(function* () {
   const { connect } = yield* Connector
   const times: Array<number> = []
-  const counted: Effect.Effect<Wire, TransportError> = Effect.flatMap(TestClock.currentTimeMillis, (time) => {
+  const counted: Effect.Effect<Wire, TransportError> = Effect.flatMap(Clock.currentTimeMillis, (time) => {
     times.push(time)
     return connect
   })
