@@ -297,7 +297,8 @@ export const layer = <Id, FromClient, FromServer, ServerServices, ClientServices
 > => Layer.effect(key, make(protocol, options))
 
 /**
- * A client that comes back, whose options come from the environment or any other `ConfigProvider`.
+ * A client that comes back, whose options come from the environment or any other `ConfigProvider`. Those that no
+ * configuration can hold, as `onConnect`, stand in `code`; the configuration goes before it.
  *
  * @category layers
  * @since 0.1.0
@@ -305,15 +306,15 @@ export const layer = <Id, FromClient, FromServer, ServerServices, ClientServices
 export const layerConfig = <Id, FromClient, FromServer, ServerServices, ClientServices, R = never>(
   key: Context.Key<Id, Client<FromServer, FromClient>>,
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
-  options: Config.Wrap<MakeOptions<NoInfer<FromServer>, NoInfer<FromClient>, R>>
+  options: Config.Wrap<MakeOptions<NoInfer<FromServer>, NoInfer<FromClient>>>,
+  code: MakeOptions<NoInfer<FromServer>, NoInfer<FromClient>, R> = {}
 ): Layer.Layer<
   Id,
   InvalidConfig | Config.ConfigError,
   Connector | Exclude<ClientServices | Exclude<R, Scope.Scope>, Scope.Scope>
 > =>
-  Layer.effect(
-    key,
-    Effect.flatMap(Config.unwrap(options), (unwrapped) => make(protocol, unwrapped))
+  Layer.unwrap(
+    Effect.map(Config.unwrap(options), (unwrapped) => layer(key, protocol, { ...code, ...unwrapped }))
   )
 
 /**
