@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   Cause,
+  Deferred,
   Duration,
   Effect,
   Exit,
@@ -209,6 +210,24 @@ describe("the end of a client that comes back", () => {
       assert.deepStrictEqual(heard, ["a", "b", "c"])
       assert.deepStrictEqual(yield* Stream.runCollect(client.messages), [])
       assert.strictEqual((yield* Effect.flip(client.send("late")))._tag, "ClientEnded")
+      assert.deepStrictEqual(yield* server.network.links, [])
+    }).pipe(provideMemory)
+  )
+
+  it.effect("onConnect may close its own client", () =>
+    Effect.gen(function* () {
+      const server = yield* flakyServer(echo)
+      const made = yield* Deferred.make<Client.Client<string, string>>()
+      const client = yield* Client.make(Text, {
+        reconnect: doubling,
+        onConnect: () => Effect.flatMap(Deferred.await(made), ({ close }) => close)
+      })
+      yield* Deferred.succeed(made, client)
+      yield* server.up
+      yield* TestClock.adjust(100)
+      yield* Effect.flip(client.awaitUp)
+      yield* settle
+      assert.strictEqual(statusOf(client)._tag, "Closed")
       assert.deepStrictEqual(yield* server.network.links, [])
     }).pipe(provideMemory)
   )

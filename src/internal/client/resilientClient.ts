@@ -70,24 +70,34 @@ export class ResilientClient<In, Out> {
   get start(): Effect.Effect<void, never, Scope.Scope> {
     return Effect.uninterruptible(
       Effect.gen({ self: this }, function* () {
-        this.fiber = yield* Effect.forkDetach(Effect.interruptible(this.run), now)
+        this.fiber = yield* Effect.forkDetach(
+          Effect.onExit(Effect.interruptible(this.run), () => this.over),
+          now
+        )
         yield* Effect.addFinalizer(() => this.close)
       })
     )
   }
 
-  /** Whoever waits fails at once; a connection that is up is closed in good order. */
+  /**
+   * Whoever waits fails at once; a connection that is up is closed in good order. Waits for that, but can be interrupted
+   * in it, so that `onConnect` may call it.
+   */
   get close(): Effect.Effect<void> {
-    return Effect.uninterruptible(
-      Effect.gen({ self: this }, function* () {
-        const first = this.gate.ended === undefined
-        if (first) this.gate.end(new ClientEnded({ failure: undefined }))
-        if (this.fiber !== undefined) yield* Fiber.interrupt(this.fiber)
-        if (!first) return
-        this.inbox.end(Exit.fail(Cause.Done()))
-        yield* this.tell({ _tag: "Closed" })
-      })
-    )
+    return Effect.suspend(() => {
+      this.gate.end(new ClientEnded({ failure: undefined }))
+      return this.fiber === undefined ? Effect.void : Fiber.interrupt(this.fiber)
+    })
+  }
+
+  /** Nothing runs any more. One that gave up has said so. */
+  private get over(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.gate.ended?.failure !== undefined) return Effect.void
+      this.gate.end(new ClientEnded({ failure: undefined }))
+      this.inbox.end(Exit.fail(Cause.Done()))
+      return this.tell({ _tag: "Closed" })
+    })
   }
 
   get awaitUp(): Effect.Effect<Connection<In, Out>, ClientEnded> {
