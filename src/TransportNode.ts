@@ -59,6 +59,18 @@ export interface TcpOptions {
 }
 
 /**
+ * Another address of a service.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface TcpClientAddress {
+  readonly host?: string | undefined
+  /** 1 to 65535. */
+  readonly port?: number | undefined
+}
+
+/**
  * How to connect over TCP.
  *
  * @category options
@@ -69,6 +81,17 @@ export interface TcpClientOptions {
   readonly port: number
   /** Host name or address. A name with several addresses is tried on IPv6 and IPv4 (happy eyeballs). Default `127.0.0.1`. */
   readonly host?: string | undefined
+  /**
+   * Other addresses of the same service; what one leaves out is that of `port` and `host`. All are tried in turn until
+   * one answers, each with the whole `connectTimeout`; the next time begins with the one after the last one tried. TLS
+   * asks each for its own name. Default: none.
+   */
+  readonly alternatives?: ReadonlyArray<TcpClientAddress> | undefined
+  /**
+   * Where a host name has several addresses: how long one may take to answer until the next is tried as well, 10
+   * milliseconds to 1 minute. Default 250 milliseconds.
+   */
+  readonly familyTimeout?: Duration.Input | undefined
   /** The address to connect from. Default: the system's choice. */
   readonly localAddress?: string | undefined
   /** The time for name look-up, connection and TLS handshake together, 1 millisecond to 1 hour. Default 10 seconds. */

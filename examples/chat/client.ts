@@ -40,8 +40,10 @@ const toMessage = (line: string): ClientMessage => {
 
 const program = Effect.gen(function* () {
   const [name = "guest"] = process.argv.slice(2)
-  const client = yield* Client.connect(ChatJson)
-  yield* client.send({ _tag: "Join", name })
+  // When the server comes back after a crash, so do we, by the same name.
+  const client = yield* Client.make(ChatJson, {
+    onConnect: (connection) => connection.send({ _tag: "Join", name })
+  })
 
   const stdio = yield* Stdio.Stdio
   const typed = stdio.stdin.pipe(
@@ -49,9 +51,17 @@ const program = Effect.gen(function* () {
     Stream.splitLines,
     Stream.runForEach((line) => client.send(toMessage(line)))
   )
-  const heard = Stream.runForEach(client.messages, (message) => Console.log(toLine(message)))
-  // The end of what is typed ends our side; what the room still says is printed. Its end is ours, typed or not.
-  yield* Effect.raceFirst(heard, Effect.andThen(typed, Effect.andThen(client.end, Effect.never)))
+  // The end of what is typed ends our side; what the room still says is printed.
+  const typedOut = typed.pipe(
+    Effect.andThen(client.awaitUp),
+    Effect.flatMap((connection) => Effect.andThen(connection.end, connection.closed))
+  )
+  // Where the room itself says that it closes, there is nothing to come back to.
+  const heard = client.messages.pipe(
+    Stream.takeUntil((message) => message._tag === "Closing"),
+    Stream.runForEach((message) => Console.log(toLine(message)))
+  )
+  yield* Effect.raceFirst(heard, typedOut)
   process.stdin.destroy()
 })
 

@@ -1,12 +1,11 @@
 /** What stands between a connection and its handler until the peer has proved who it is. */
-import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { CloseReason } from "../CloseReason.ts"
 import type { Attribute, Connection } from "../Connection.ts"
 import { ConnectionClosed } from "../SluiceError.ts"
-import type { ConnectionImpl } from "./connection.ts"
 import { coreOf } from "./coreOf.ts"
+import { nextMessage } from "./nextMessage.ts"
 
 interface Proof<In, Out, Identity, Rejection, E, ProveServices, R> {
   readonly prove: (
@@ -18,21 +17,6 @@ interface Proof<In, Out, Identity, Rejection, E, ProveServices, R> {
   readonly farewell: ((rejection: Exclude<Rejection, ConnectionClosed>) => Out | undefined) | undefined
   readonly attribute: Attribute<Identity> | undefined
 }
-
-/** Exactly one message; the rest of its batch stays for whoever comes next. */
-const nextOf = <In, Out>(connection: ConnectionImpl<In, Out>): Effect.Effect<In, ConnectionClosed> =>
-  Effect.map(
-    Effect.mapError(connection.inbound.take(), (error) =>
-      Cause.isDone(error)
-        ? new ConnectionClosed({ connection: connection.id, reason: CloseReason.PeerClosed() })
-        : error
-    ),
-    ([first, ...rest]) => {
-      const [second, ...others] = rest
-      if (rest.length > 0) connection.inbound.putBack([second as In, ...others])
-      return first
-    }
-  )
 
 const isRejection = <Rejection>(error: Rejection): error is Exclude<Rejection, ConnectionClosed> =>
   !(error instanceof ConnectionClosed)
@@ -57,7 +41,7 @@ export const authenticated =
         return farewell === undefined ? Effect.void : Effect.ignore(connection.trySend(farewell))
       }).pipe(Effect.andThen(refuse(error)))
     }
-    return Effect.suspend(() => proof.prove(nextOf(own), connection)).pipe(
+    return Effect.suspend(() => proof.prove(nextMessage(own), connection)).pipe(
       Effect.timeoutOption(proof.timeout),
       Effect.matchEffect({
         onFailure: reject,

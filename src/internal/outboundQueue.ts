@@ -28,6 +28,8 @@ export class OutboundQueue {
   bytesWritten = 0
   /** True from a write that filled the wire until it drained. */
   blocked = false
+  /** Data messages that still waited here when the wire broke; undefined where there were none. */
+  abandoned: number | undefined
 
   private readonly wire: Wire
   private framing: Framing
@@ -322,6 +324,7 @@ export class OutboundQueue {
 
   /** The wire is gone: drops what waits, lets the writer finish and suspended senders find the queue closed. */
   abandon(): void {
+    if (this.messages > 0) this.abandoned = this.messages
     this.data.take()
     this.lane = undefined
     this.control = undefined

@@ -225,6 +225,23 @@ describe("examples/chat", () => {
     await Promise.all(peers.map((peer) => peer.closed))
   })
 
+  it("has a client that finds the room again after its server was killed, with what was said meanwhile", async () => {
+    const first = cast.add(example("chat/server.ts"))
+    const rooms = await first.port("chat for programs")
+    const robot = cast.add(example("chat/client.ts", ["robot", String(rooms)]))
+    await robot.says("Welcome, robot.\n")
+    await first.kill()
+    // The client cannot be asked from here whether it has noticed; the system told it when the process died.
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    robot.type("is anybody there?\n/who\n")
+    const second = cast.add(example("chat/server.ts", [], { JSON_PORT: String(rooms) }))
+    await second.port("chat for programs")
+    await robot.says("Welcome, robot.\nWelcome, robot.\nIn the room: robot\n")
+    robot.endInput()
+    expect(await robot.ended).toEqual({ code: 0, signal: null })
+    await second.kill()
+  })
+
   it("S-1: SIGTERM says goodbye to people, lets programs go, and ends with 0", async (context) => {
     needsNc(context)
     const person = new Peer(port)

@@ -1,6 +1,5 @@
 /** A server whose connections can join groups, and its clients. */
 import { Effect, Scope, Stream } from "effect"
-import type * as Client from "../../src/Client.ts"
 import * as Codec from "../../src/Codec.ts"
 import type * as Connection from "../../src/Connection.ts"
 import * as Framing from "../../src/Framing.ts"
@@ -36,7 +35,7 @@ export const counted = () => {
 export interface Guest<In, Out> {
   /** As the server has it. */
   readonly peer: Connection.Connection<In, Out>
-  readonly client: Client.Client<Out, In>
+  readonly client: Connection.Connection<Out, In>
   /** Breaks the connection from the client's side, and waits until the server's is gone. */
   readonly leave: Effect.Effect<void>
 }

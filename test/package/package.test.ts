@@ -110,7 +110,7 @@ const specifiers = [
 
 const consumer = `
 import { Context, Effect, Layer, Schema, Stream } from "effect"
-import { Client, Codec, Framing, Protocol, Server } from "effect-sluice"
+import { Client, Codec, type Connection, Framing, Protocol, Server } from "effect-sluice"
 import * as SameFraming from "effect-sluice/Framing"
 import { make } from "effect-sluice/Protocol"
 import type { Connector } from "effect-sluice/Transport"
@@ -146,7 +146,7 @@ export const client = Effect.scoped(
 )
 
 // @ts-expect-error: the messages of Lines are strings
-export const wrong: Effect.Effect<Client.Client<number, number>, unknown, unknown> = Client.connect(Lines)
+export const wrong: Effect.Effect<Connection.Connection<number, number>, unknown, unknown> = Client.connect(Lines)
 
 export const laws = FramingLaws
 `

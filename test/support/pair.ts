@@ -11,7 +11,7 @@ import type { Rig } from "../transport/rigs.ts"
 export interface Pair<In, Out> {
   readonly server: Server.Server["Service"]
   /** Connects a client that lives as long as the scope at hand. */
-  readonly connect: Effect.Effect<Client.Client<Out, In>, unknown, Scope.Scope>
+  readonly connect: Effect.Effect<Connection.Connection<Out, In>, unknown, Scope.Scope>
 }
 
 /** Starts a server on a transport. */

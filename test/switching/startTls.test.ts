@@ -91,7 +91,7 @@ const socketTo = (port: number) =>
     ({ socket }) => Effect.sync(() => socket.destroy())
   )
 
-const exchange = Effect.fnUntraced(function* (client: Client.Client<string, string>, line: string) {
+const exchange = Effect.fnUntraced(function* (client: Connection<string, string>, line: string) {
   yield* client.send(line)
   return (yield* Stream.runCollect(Stream.take(client.messages, 1)))[0]
 })

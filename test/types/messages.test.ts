@@ -209,7 +209,7 @@ describe("a connection's messages", () => {
     compiles(() =>
       Effect.gen(function* () {
         const client = yield* Client.connect(Sum)
-        expectTypeOf(client).toEqualTypeOf<Client.Client<string, Numbers>>()
+        expectTypeOf(client).toEqualTypeOf<Connection<string, Numbers>>()
         expectTypeOf(client.messages).toEqualTypeOf<Stream.Stream<string, ConnectionClosed>>()
         yield* client.send({ numbers: [1] })
       })

@@ -3,7 +3,7 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Config, Context, Effect, type Layer, type Scope, Stream } from "effect"
 import * as Client from "../../src/Client.ts"
 import * as Codec from "../../src/Codec.ts"
-import type { SendError } from "../../src/Connection.ts"
+import type { Connection, SendError } from "../../src/Connection.ts"
 import * as Framing from "../../src/Framing.ts"
 import * as Handler from "../../src/Handler.ts"
 import * as Protocol from "../../src/Protocol.ts"
@@ -118,7 +118,7 @@ describe("requirements of a client", () => {
     const client = Client.connect(Sum)
     expectTypeOf(client).toEqualTypeOf<
       Effect.Effect<
-        Client.Client<string, { readonly numbers: ReadonlyArray<number> }>,
+        Connection<string, { readonly numbers: ReadonlyArray<number> }>,
         InvalidConfig | TransportError | VersionMismatch,
         Connector | Scope.Scope
       >
@@ -138,9 +138,7 @@ describe("requirements of a client", () => {
       "test/types/SealedClient"
     ) {}
     const layer = Client.layer(SealedClient, Sealed)
-    expectTypeOf(layer).toEqualTypeOf<
-      Layer.Layer<SealedClient, InvalidConfig | TransportError | VersionMismatch, Connector | Seal>
-    >()
+    expectTypeOf(layer).toEqualTypeOf<Layer.Layer<SealedClient, InvalidConfig, Connector | Seal>>()
     class WrongClient extends Context.Service<WrongClient, Client.Client<number, string>>()(
       "test/types/WrongClient"
     ) {}

@@ -38,10 +38,16 @@ export const tcpFields = {
   exclusive: withDefault(Schema.Boolean, false)
 } as const
 
+const clientPort = integerOption(1, 65_535)
+
+const Alternative = Schema.Struct({ host: Schema.optional(host), port: Schema.optional(clientPort) })
+
 /** Fields that TCP and TLS connectors share. */
 export const tcpClientFields = {
-  port: integerOption(1, 65_535),
+  port: clientPort,
   host: withDefault(host, "127.0.0.1"),
+  alternatives: withDefault(Schema.Array(Alternative), []),
+  familyTimeout: withDefault(durationOption("10 millis", "1 minute"), Duration.millis(250)),
   localAddress: Schema.optional(host),
   connectTimeout,
   noDelay: withDefault(Schema.Boolean, true),

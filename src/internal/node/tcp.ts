@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { type Acceptor, type Address, type Connector, formatAddress, type Listener } from "../../Transport.ts"
 import { DescriptorGuard } from "./descriptors.ts"
+import { inTurn } from "./inTurn.ts"
 import { tcpAddress, unknownAddress } from "./nodeAddress.ts"
 import { connectWith, openPlain } from "./nodeConnect.ts"
 import { listenOn } from "./nodeListen.ts"
@@ -50,6 +51,7 @@ export const openTcp = (settings: TcpClientSettings): Net.Socket => {
     ...(settings.localAddress === undefined ? {} : { localAddress: settings.localAddress }),
     allowHalfOpen: true,
     autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: Duration.toMillis(settings.familyTimeout),
     noDelay: settings.noDelay,
     keepAlive: settings.keepAlive,
     keepAliveInitialDelay: Duration.toMillis(settings.keepAliveInitialDelay)
@@ -88,7 +90,10 @@ export const tcpListener = (settings: TcpSettings): Context.Service.Shape<typeof
 })
 
 /** A connector over TCP. */
-export const tcpConnector = (settings: TcpClientSettings): Context.Service.Shape<typeof Connector> => {
+export const tcpConnector = (settings: TcpClientSettings): Context.Service.Shape<typeof Connector> =>
+  inTurn(settings, connectorTo)
+
+const connectorTo = (settings: TcpClientSettings): Context.Service.Shape<typeof Connector> => {
   const target = tcpTarget(settings)
   return {
     connect: connectWith({

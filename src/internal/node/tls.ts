@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { TransportError } from "../../SluiceError.ts"
 import type { Acceptor, Connector, Listener } from "../../Transport.ts"
 import { DescriptorGuard } from "./descriptors.ts"
+import { inTurn } from "./inTurn.ts"
 import { tcpAddress } from "./nodeAddress.ts"
 import { type Attempt, connectWith, whenReady } from "./nodeConnect.ts"
 import { errorDetail, transportError } from "./nodeError.ts"
@@ -137,7 +138,10 @@ const startHandshake = (
 }
 
 /** A connector over TLS. */
-export const tlsConnector = (settings: TcpTlsClientSettings): Context.Service.Shape<typeof Connector> => {
+export const tlsConnector = (settings: TcpTlsClientSettings): Context.Service.Shape<typeof Connector> =>
+  inTurn(settings, connectorTo)
+
+const connectorTo = (settings: TcpTlsClientSettings): Context.Service.Shape<typeof Connector> => {
   const target = tcpTarget(settings)
   const open = (context: Tls.SecureContext) => (attempt: Attempt) => {
     const raw = openTcp(settings)
