@@ -105,11 +105,16 @@ const asksForHeartbeat = (options: unknown): boolean =>
 export const decodeSettings = <S extends Schema.ConstraintDecoder<unknown>>(
   schema: S,
   options: unknown,
-  protocol: { readonly problems: ReadonlyArray<OptionProblem>; readonly heartbeat?: unknown }
+  protocol: {
+    readonly problems: ReadonlyArray<OptionProblem>
+    readonly heartbeat?: unknown
+    readonly switchable?: boolean | undefined
+  }
 ): Effect.Effect<S["Type"], InvalidConfig> =>
   Effect.flatMap(Effect.result(decodeOptions(schema, options)), (decoded) => {
     const problems = protocol.problems.map(({ message, path }) => ({ path: `protocol.${path}`, message }))
-    if (protocol.heartbeat === undefined && asksForHeartbeat(options)) {
+    // One that may be left for another may find its heartbeat there.
+    if (protocol.heartbeat === undefined && protocol.switchable !== true && asksForHeartbeat(options)) {
       problems.push({ path: "heartbeat", message: "the protocol has no heartbeat messages" })
     }
     if (Result.isFailure(decoded)) problems.push(...decoded.failure.problems)

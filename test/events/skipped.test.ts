@@ -40,15 +40,19 @@ const served = Effect.fnUntraced(function* (
     { onMessageError }
   )
   yield* Effect.forkScoped(
-    Stream.runForEach(server.events, (event) =>
-      Effect.sync(() => {
-        if (!ServerEvent.$is("MessageSkipped")(event)) {
-          told.push(event._tag)
-          return
-        }
-        const { error, messages, policy } = event
-        told.push(`${policy} ${messages}, from message ${error.index}: ${Buffer.from(error.excerpt, "hex")}`)
-      })
+    Stream.runForEach(
+      Stream.filter(server.events, (event) => event._tag !== "Listening"),
+      (event) =>
+        Effect.sync(() => {
+          if (!ServerEvent.$is("MessageSkipped")(event)) {
+            told.push(event._tag)
+            return
+          }
+          const { error, messages, policy } = event
+          told.push(
+            `${policy} ${messages}, from message ${error.index}: ${Buffer.from(error.excerpt, "hex")}`
+          )
+        })
     ),
     { startImmediately: true }
   )
