@@ -16,6 +16,7 @@ const { values: flags } = parseArgs({
     only: { type: "string", default: "" },
     rounds: { type: "string" },
     seconds: { type: "string" },
+    warmup: { type: "string" },
     patience: { type: "string" },
     json: { type: "string" },
     source: { type: "string" },
@@ -30,9 +31,12 @@ const planned = plan({ only, quick: flags.quick, against: flags.against !== unde
 const run = {
   quick: flags.quick,
   rounds: Number(flags.rounds ?? (flags.quick ? 2 : 5)),
-  warmupSeconds: flags.quick ? 0.4 : 2,
+  warmupSeconds: Number(flags.warmup ?? (flags.quick ? 1 : 2)),
   seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 5))
 }
+
+/** Without patience the machine is taken as it is. */
+const patience = Number(flags.patience ?? (flags.quick ? 0 : 20))
 
 const progress = (text: string) => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
@@ -50,8 +54,8 @@ const options: SessionOptions = {
     seconds: run.seconds
   },
   rounds: run.rounds,
-  patience: Number(flags.patience ?? (flags.quick ? 0 : 20)),
-  attempts: flags.quick ? 1 : 4,
+  patience,
+  attempts: patience > 0 ? 4 : 1,
   // The last trial and the start take their time too: under two minutes in all.
   budgetSeconds: flags.quick && flags.rounds === undefined && only.length === 0 ? 100 : undefined,
   progress
@@ -79,7 +83,7 @@ const show = (one: Planned) => {
   console.log([table(one.workload, summaries), ...remarks(summaries), ""].join("\n"))
 }
 
-/** What is missed by far, once more, with more patience; what comes out then is what counts. */
+/** What is missed by far, once more, with more patience and longer trials; what comes out then is what counts. */
 const again = async (judgements: ReadonlyArray<Judgement>): Promise<ReadonlyArray<Judgement>> => {
   const failing = judgements.filter((judgement) => judgement.failing)
   if (failing.length === 0) return judgements
@@ -87,7 +91,17 @@ const again = async (judgements: ReadonlyArray<Judgement>): Promise<ReadonlyArra
   const asked = failing.flatMap(({ target }) => [target.of, target.to])
   const isAsked = (cell: Cell) =>
     asked.some(({ variant, workload }) => variant === cell.variant && workload === cell.workload)
-  const second = new Session({ ...options, patience: options.patience + 10, budgetSeconds: undefined })
+  const second = new Session({
+    ...options,
+    trial: {
+      ...options.trial,
+      warmupSeconds: Math.max(2, run.warmupSeconds),
+      seconds: Math.max(2, run.seconds)
+    },
+    patience: patience + 10,
+    attempts: 2,
+    budgetSeconds: undefined
+  })
   await second.run(
     planned.map((one) => ({
       ...one,

@@ -68,32 +68,45 @@ export type Verdict = "reached" | "missed" | "not measured"
 export interface Judgement {
   readonly target: Target
   readonly ratio: number | undefined
+  /** The same by CPU time for an operation, turned over: what `ratio` would be if the server had a core for itself. */
+  readonly byCpu?: number | undefined
   readonly verdict: Verdict
   /** Missed by more than the slack. */
   readonly failing: boolean
 }
 
+/** What a trial gave for a metric; for a trial that failed, `otherwise`. */
+const valueOf = (outcome: Outcome, metric: Target["metric"], otherwise: number | undefined) =>
+  typeof outcome === "object" ? outcome[metric] : typeof outcome === "string" ? otherwise : undefined
+
 /** The median of the ratios within rounds, against each target. */
 export const judge = (
-  roundsOf: (cell: Cell) => ReadonlyArray<Outcome>,
+  outcomesOf: (cell: Cell) => ReadonlyArray<Outcome>,
   median: (values: ReadonlyArray<number>) => number | undefined
-) =>
+): ReadonlyArray<Judgement> =>
   targets.map((target): Judgement => {
-    const denominators = roundsOf(target.to)
+    const ratioOf = (metric: Target["metric"], failed: number) => {
+      const denominators = outcomesOf(target.to).map((outcome) => valueOf(outcome, metric, undefined))
+      return median(
+        outcomesOf(target.of).flatMap((outcome, round) => {
+          const value = valueOf(outcome, metric, failed)
+          const denominator = denominators[round]
+          return value === undefined || denominator === undefined || denominator <= 0
+            ? []
+            : [value / denominator]
+        })
+      )
+    }
     // A server that fails does nothing in a second, and spends all that there is.
-    const failed = isRate(target) ? 0 : Number.POSITIVE_INFINITY
-    const value = (trial: Outcome, otherwise: number | undefined) =>
-      typeof trial === "object" ? trial[target.metric] : typeof trial === "string" ? otherwise : undefined
-    const ratio = median(
-      roundsOf(target.of).flatMap((trial, round) => {
-        const numerator = value(trial, failed)
-        const denominator = value(denominators[round], undefined)
-        return numerator === undefined || denominator === undefined || denominator <= 0
-          ? []
-          : [numerator / denominator]
-      })
-    )
+    const ratio = ratioOf(target.metric, isRate(target) ? 0 : Number.POSITIVE_INFINITY)
     if (ratio === undefined) return { target, ratio, verdict: "not measured", failing: false }
     const share = isRate(target) ? ratio / target.ratio : target.ratio / ratio
-    return { target, ratio, verdict: share >= 1 ? "reached" : "missed", failing: share < slack }
+    const cpu = isRate(target) ? ratioOf("cpu", Number.POSITIVE_INFINITY) : undefined
+    return {
+      target,
+      ratio,
+      ...(cpu === undefined ? {} : { byCpu: 1 / cpu }),
+      verdict: share >= 1 ? "reached" : "missed",
+      failing: share < slack
+    }
   })

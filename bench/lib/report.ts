@@ -156,10 +156,11 @@ export const remarks = (summaries: ReadonlyArray<Summary>): ReadonlyArray<string
 export const targetTable = (judgements: ReadonlyArray<Judgement>): string =>
   aligned(
     [
-      ["target", "ratio", "asked for", "result"],
-      ...judgements.map(({ failing, ratio, target, verdict }) => [
+      ["target", "ratio", "by CPU", "asked for", "result"],
+      ...judgements.map(({ byCpu, failing, ratio, target, verdict }) => [
         target.what,
         number(ratio, 2),
+        number(byCpu, 2),
         `${isRate(target) ? "≥" : "≤"} ${number(target.ratio, 2)}`,
         failing ? `${verdict}, by far` : verdict
       ])
