@@ -8,6 +8,8 @@ export interface Workload {
   readonly window: number
   readonly payload: number
   readonly perSecond?: number
+  /** Workloads of the same group share their rounds: they are compared with each other. */
+  readonly group?: string
   /** The variants that take part unless `--only` names others. */
   readonly variants: ReadonlyArray<string>
   /** With `--quick`: the variants that take part, none if left out, and how many connections. */
@@ -23,6 +25,7 @@ const instead = ["effectRpc", "ws", "socketIo", "grpc", "nest"]
 
 const echo = { load: "echo", payload: 64 } as const
 const paced = {
+  group: "paced",
   load: "paced",
   window: 1,
   payload: 64,

@@ -40,7 +40,7 @@ export class Session {
   async run(planned: ReadonlyArray<Planned>, onDone: (planned: Planned) => void): Promise<void> {
     const { budgetSeconds, rounds } = this.options
     // Workload by workload, so that there is something to read early; round by round where time may run out.
-    const groups = budgetSeconds === undefined ? planned.map((one) => [one]) : [planned]
+    const groups = budgetSeconds === undefined ? grouped(planned) : [planned]
     for (const group of groups) {
       for (let round = 0; round < rounds; round++) {
         for (const one of group) {
@@ -77,4 +77,11 @@ export class Session {
     }
     return best ?? "no trial"
   }
+}
+
+const grouped = (planned: ReadonlyArray<Planned>): ReadonlyArray<ReadonlyArray<Planned>> => {
+  const names = new Set(planned.map(({ workload }) => workload.group ?? workload.name))
+  return [...names].map((name) =>
+    planned.filter(({ workload }) => (workload.group ?? workload.name) === name)
+  )
 }

@@ -78,6 +78,7 @@ const encoded = async (size: number): Promise<Encoded> =>
 
 const loadTrial = async (load: Running): Promise<Trial> => {
   const { operations, p50, p99, spent }: LoadResult = JSON.parse(await load.line("result"))
+  if (operations === 0) throw new Error("nothing came back in the measured span")
   return {
     rate: operations / spent.seconds,
     p50,
