@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { buildAll } from "./lib/build.ts"
+import { buildAll, isInstalled } from "./lib/build.ts"
 import { type CpuProfile, selfTimes } from "./lib/cpuProfile.ts"
 import { runTrial } from "./lib/trial.ts"
 import { variants } from "./variants.ts"
@@ -21,18 +21,18 @@ const { positionals, values: flags } = parseArgs({
 const [variantName = "stream", workloadName = "pipelined-16x64"] = positionals
 const variant = variants.find(({ name }) => name === variantName)
 const workload = workloads.find(({ name }) => name === workloadName)
-if (variant === undefined || workload === undefined || workload.load === "idle") {
+if (variant === undefined || !isInstalled(variant) || workload === undefined || workload.load === "idle") {
   throw new Error(`no profile of ${variantName} under ${workloadName}`)
 }
 
 const seconds = Number(flags.seconds)
 const profiles = mkdtempSync(join(tmpdir(), "effect-sluice-profile-"))
 process.on("exit", () => rmSync(profiles, { recursive: true, force: true }))
-const directory = await buildAll({ servers: [variant.server], source: flags.source })
+const built = await buildAll({ variants: [variant], source: flags.source })
 const trial = await runTrial(variant, workload, {
-  directory,
+  built,
   node: flags.node,
-  quick: true,
+  connections: workload.connections,
   warmupSeconds: 1,
   seconds,
   nodeArguments: ["--cpu-prof", `--cpu-prof-dir=${profiles}`, "--cpu-prof-interval=250"]

@@ -1,21 +1,22 @@
-/** Compares servers: `npx tsx bench/run.ts [--quick] [--only names] [--json file]`. More options in README.md. */
-import { execFileSync } from "node:child_process"
+/** Compares servers: `npm run bench -- [--quick] [--only names] [--json file] [--check]`. More options in README.md. */
 import { writeFileSync } from "node:fs"
-import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { buildAll } from "./lib/build.ts"
-import { awaitQuiet } from "./lib/cpu.ts"
-import { pinned } from "./lib/processes.ts"
-import { type Rounds, type Summary, summarize, table } from "./lib/report.ts"
-import { runTrial, type Trial, type TrialOptions } from "./lib/trial.ts"
-import { againstVariants, type Variant, variants } from "./variants.ts"
-import { type Workload, workloads } from "./workloads.ts"
+import { type Planned, plan } from "./lib/plan.ts"
+import { median, remarks, type Summary, summarize, table, targetTable } from "./lib/report.ts"
+import { circumstances, inWords, type Results } from "./lib/results.ts"
+import { Session, type SessionOptions } from "./lib/session.ts"
+import { type Cell, type Judgement, judge, slack } from "./targets.ts"
+import { variants } from "./variants.ts"
 
 const { values: flags } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
+    check: { type: "boolean", default: false },
     only: { type: "string", default: "" },
     rounds: { type: "string" },
+    seconds: { type: "string" },
+    warmup: { type: "string" },
     patience: { type: "string" },
     json: { type: "string" },
     source: { type: "string" },
@@ -24,88 +25,120 @@ const { values: flags } = parseArgs({
   }
 })
 
-/** A trial in which others took more of the machine than this, in cores, is run again, a few times at most. */
-const tolerated = 0.15
-const attempts = 4
-
 const only = flags.only.split(",").filter((name) => name !== "")
-const known = [...workloads, ...variants].map(({ name }) => name)
-for (const name of only) {
-  if (!known.includes(name)) throw new Error(`no ${name}; there are ${known.join(", ")}`)
-}
+const planned = plan({ only, quick: flags.quick, against: flags.against !== undefined })
 
-const chosenWorkloads = workloads.some(({ name }) => only.includes(name))
-  ? workloads.filter(({ name }) => only.includes(name))
-  : workloads
-
-const namesVariants = variants.some(({ name }) => only.includes(name))
-const named = variants.filter(({ extra, name }) => (namesVariants ? only.includes(name) : extra !== true))
-const withBaselines = variants.filter((variant) =>
-  named.some((one) => one === variant || one.baseline === variant.name)
-)
-const chosenVariants = flags.against === undefined ? withBaselines : againstVariants(withBaselines)
-
-const options: TrialOptions = {
-  directory: await buildAll({
-    servers: new Set(chosenVariants.map(({ server }) => server)),
-    source: flags.source,
-    against: flags.against
-  }),
-  node: flags.node,
+const run = {
   quick: flags.quick,
-  warmupSeconds: flags.quick ? 0.7 : 2,
-  seconds: flags.quick ? 1.5 : 5
+  rounds: Number(flags.rounds ?? (flags.quick ? 2 : 5)),
+  warmupSeconds: Number(flags.warmup ?? (flags.quick ? 1 : 2)),
+  seconds: Number(flags.seconds ?? (flags.quick ? 0.8 : 5))
 }
-/** How many seconds to wait for a quiet machine before each trial. */
-const patience = Number(flags.patience ?? (flags.quick ? 5 : 20))
-const rounds = Number(flags.rounds ?? (flags.quick ? 3 : 5))
 
-/** A trial in as much quiet as there is. A server that fails is a result, and not one of noise. */
-const quietTrial = async (variant: Variant, workload: Workload): Promise<Trial | string> => {
-  let best: Trial | undefined
-  for (let attempt = 0; attempt < attempts; attempt++) {
-    await awaitQuiet(tolerated, patience)
-    try {
-      const trial = await runTrial(variant, workload, options)
-      if (best === undefined || (trial.otherBusy ?? 0) < (best.otherBusy ?? 0)) best = trial
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error)
-    }
-    if ((best.otherBusy ?? 0) <= tolerated) break
-  }
-  return best ?? "no trial"
-}
+/** Without patience the machine is taken as it is. */
+const patience = Number(flags.patience ?? (flags.quick ? 0 : 20))
 
 const progress = (text: string) => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
 }
 
-const runWorkload = async (workload: Workload): Promise<ReadonlyArray<Summary>> => {
-  const all: ReadonlyArray<Rounds & { readonly trials: Array<Trial | string> }> = chosenVariants.map(
-    (variant) => ({
-      variant,
-      trials: []
-    })
-  )
-  for (let round = 0; round < rounds; round++) {
-    for (const { trials, variant } of all) {
-      progress(`${workload.name}, round ${round + 1} of ${rounds}: ${variant.name}`)
-      trials.push(await quietTrial(variant, workload))
-    }
-  }
-  progress("")
-  return summarize(workload, all)
+const options: SessionOptions = {
+  trial: {
+    built: await buildAll({
+      variants: planned.flatMap(({ variants }) => variants),
+      source: flags.source,
+      against: flags.against
+    }),
+    node: flags.node,
+    warmupSeconds: run.warmupSeconds,
+    seconds: run.seconds
+  },
+  rounds: run.rounds,
+  patience,
+  attempts: patience > 0 ? 4 : 1,
+  // The last trial and the start take their time too: under two minutes in all.
+  budgetSeconds: flags.quick && flags.rounds === undefined && only.length === 0 ? 100 : undefined,
+  progress
 }
 
-const nodeVersion = execFileSync(flags.node, ["--version"], { encoding: "utf8" }).trim()
-const machine = `Node ${nodeVersion}, ${cpus()[0]?.model ?? "unknown CPU"}, ${pinned ? "pinned" : "not pinned"}`
-console.log(`${machine}, ${rounds} rounds of ${options.seconds} s after ${options.warmupSeconds} s\n`)
+const where = circumstances(flags.node, run)
+console.log(`${inWords(where)}\n`)
 
+const session = new Session(options)
 const results: Array<Summary> = []
-for (const workload of chosenWorkloads) {
-  const summaries = await runWorkload(workload)
+
+const summariesOf = ({ skipped, variants, workload }: Planned): ReadonlyArray<Summary> =>
+  summarize(workload, [
+    ...variants.map((variant) => ({
+      variant,
+      trials: session.outcomesOf({ workload: workload.name, variant: variant.name })
+    })),
+    ...skipped.map(([variant, why]) => ({ variant, trials: [], skipped: why }))
+  ])
+
+const show = (one: Planned) => {
+  const summaries = summariesOf(one)
   results.push(...summaries)
-  console.log(`${table(workload, summaries)}\n`)
+  progress("")
+  console.log([table(one.workload, summaries), ...remarks(summaries), ""].join("\n"))
 }
-if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify({ machine, results }, null, 2)}\n`)
-if (results.some(({ trials }) => trials.some((trial) => typeof trial === "string"))) process.exitCode = 1
+
+/** What is missed by far, once more, with more patience and longer trials; what comes out then is what counts. */
+const again = async (judgements: ReadonlyArray<Judgement>): Promise<ReadonlyArray<Judgement>> => {
+  const failing = judgements.filter((judgement) => judgement.failing)
+  if (failing.length === 0) return judgements
+  console.log(`${failing.length} missed by far, once more:\n`)
+  const asked = failing.flatMap(({ target }) => [target.of, target.to])
+  const isAsked = (cell: Cell) =>
+    asked.some(({ variant, workload }) => variant === cell.variant && workload === cell.workload)
+  const second = new Session({
+    ...options,
+    trial: {
+      ...options.trial,
+      warmupSeconds: Math.max(2, run.warmupSeconds),
+      seconds: Math.max(2, run.seconds)
+    },
+    patience: patience + 10,
+    attempts: 2,
+    budgetSeconds: undefined
+  })
+  await second.run(
+    planned.map((one) => ({
+      ...one,
+      variants: one.variants.filter(({ name }) => isAsked({ workload: one.workload.name, variant: name }))
+    })),
+    () => {}
+  )
+  progress("")
+  const anew = judge((cell) => second.outcomesOf(cell), median)
+  return judgements.map((judgement, i) => (judgement.failing ? (anew[i] ?? judgement) : judgement))
+}
+
+await session.run(planned, show)
+
+const first = judge((cell) => session.outcomesOf(cell), median)
+const judgements = flags.check ? await again(first) : first
+const measured = judgements.filter(({ verdict }) => verdict !== "not measured")
+if (measured.length > 0) console.log(`${targetTable(measured)}\n`)
+
+const took = variants.filter(
+  ({ name, note }) => note !== undefined && results.some((r) => r.variant === name)
+)
+console.log(took.map(({ name, note }) => `${name}: ${note}`).join("\n"))
+
+if (flags.json !== undefined) {
+  const written: Results = { circumstances: where, results, targets: judgements }
+  writeFileSync(flags.json, `${JSON.stringify(written, null, 2)}\n`)
+}
+
+if (flags.check) {
+  const failing = judgements.filter((judgement) => judgement.failing)
+  for (const { ratio = 0, target } of failing) {
+    console.log(
+      `\nfailed: ${target.what}: ${ratio.toFixed(2)}, ${target.ratio} is asked for (slack ${slack})`
+    )
+  }
+  if (failing.length > 0) process.exitCode = 1
+} else if (results.some(({ trials }) => trials.some((trial) => typeof trial === "string"))) {
+  process.exitCode = 1
+}

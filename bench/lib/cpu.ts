@@ -1,10 +1,24 @@
 /** CPU time as Linux accounts it. */
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 
 const ticksPerSecond = 100
 
-/** Seconds of CPU, user and system, that a process and its threads have used. */
+/** Seconds of CPU, user and system, that a process and its threads have used: to the nanosecond, where that is told. */
 export const processCpu = (pid: number): number => {
+  try {
+    let nanoseconds = 0
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const [running = "0"] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ")
+      nanoseconds += Number(running)
+    }
+    if (nanoseconds > 0) return nanoseconds / 1e9
+  } catch {
+    // A kernel without these statistics.
+  }
+  return cpuInTicks(pid)
+}
+
+const cpuInTicks = (pid: number): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
   // The name in parentheses may hold anything, blanks included.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")

@@ -1,6 +1,9 @@
-/** One connection of a load client: sends numbered frames, and compares every byte that comes back with what must come. */
+/** One connection of a load client: sends numbered messages, and compares every byte that comes back with what must come. */
 import * as Net from "node:net"
-import { FrameRing, type Kind } from "./messages.ts"
+import { ByteCheck } from "./byteCheck.ts"
+import { type Encoded, type Kind, messageForm } from "./forms.ts"
+import { farewellOf, type Handshake, handshakeOf } from "./handshakes.ts"
+import { MessageRing } from "./messages.ts"
 
 export interface EchoOptions {
   readonly port: number
@@ -8,109 +11,134 @@ export interface EchoOptions {
   readonly kind: Kind
   readonly payload: number
   readonly window: number
+  readonly encoded?: Encoded | undefined
   readonly localAddress?: string
+}
+
+/** A connection whose every message has to come back. */
+export interface Echoing {
+  readonly id: number
+  readonly sent: number
+  readonly received: number
+  /** Sends the next `count` messages. */
+  readonly send: (count: number) => void
+  /** Ends our side; `onEnd` follows when the server has ended its own. */
+  readonly end: () => void
 }
 
 /** What a connection tells. */
 export interface EchoEvents {
-  readonly onConnect: (connection: EchoConnection) => void
+  readonly onConnect: (connection: Echoing) => void
   /** `count` messages came back, `milliseconds` after the last of them was sent. */
-  readonly onEchoes: (connection: EchoConnection, count: number, milliseconds: number) => void
+  readonly onEchoes: (connection: Echoing, count: number, milliseconds: number) => void
   /** The server ended its side and had answered everything before. */
-  readonly onEnd: (connection: EchoConnection) => void
+  readonly onEnd: (connection: Echoing) => void
   readonly onError: (error: Error) => void
 }
 
 // All connections read into one buffer: it is looked through before the next read.
 const readBuffer = Buffer.allocUnsafe(64 * 1024)
 
-export class EchoConnection {
+export class EchoConnection implements Echoing {
   readonly id: number
   sent = 0
-  received = 0
-  private readonly ring: FrameRing
-  private readonly slots: number
+  private readonly ring: MessageRing
+  private readonly check: ByteCheck
   private readonly events: EchoEvents
   private readonly socket: Net.Socket
-  private receivedBytes = 0
+  private handshake: Handshake | undefined
+  private readonly farewell: Buffer | undefined
   // Batches on their way: the number of their last message and when they left.
   private readonly batchEnds: Array<number> = []
   private readonly batchTimes: Array<number> = []
+  private saidFarewell = false
   private failed = false
 
   constructor(options: EchoOptions, events: EchoEvents) {
-    this.id = options.id
+    const { encoded, id, kind, payload, port, window } = options
+    this.id = id
     this.events = events
     // More slots than the window make fewer batches wrap around.
-    this.slots = options.window * (options.payload <= 1024 && options.window > 1 ? 4 : 1)
-    this.ring = new FrameRing(options.kind, options.id, options.payload, this.slots)
+    const slots = window * (payload <= 1024 && window > 1 ? 4 : 1)
+    this.ring = new MessageRing(messageForm(kind, id, payload, encoded), slots)
+    this.check = new ByteCheck(this.ring.expected)
+    this.handshake = handshakeOf(kind)
+    this.farewell = farewellOf(kind)
     this.socket = Net.connect({
-      port: options.port,
+      port,
       host: "127.0.0.1",
       noDelay: true,
       ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
       onread: { buffer: readBuffer, callback: (length) => this.read(length) }
     })
-    this.socket.on("connect", () => events.onConnect(this))
+    this.socket.on("connect", () => {
+      if (this.handshake === undefined) events.onConnect(this)
+      else this.socket.write(this.handshake.begin)
+    })
     this.socket.on("error", (error) => this.fail(error.message))
     this.socket.on("end", () => this.ended())
   }
 
-  get outstanding(): number {
-    return this.sent - this.received
+  get received(): number {
+    return this.check.received
   }
 
   /** Sends the next `count` messages in one write. */
   send(count: number): void {
-    const { frameSize } = this.ring
-    const from = this.sent % this.slots
+    const { sent, slots } = this.ring
+    const from = this.sent % slots
     for (let i = 0; i < count; i++) this.ring.prepare(this.sent + i)
     this.sent += count
     this.batchEnds.push(this.sent)
     this.batchTimes.push(performance.now())
     const to = from + count
-    if (to <= this.slots) {
-      this.socket.write(this.ring.bytes.subarray(from * frameSize, to * frameSize))
+    if (to <= slots) {
+      this.socket.write(sent.bytes.subarray(from * sent.size, to * sent.size))
       return
     }
     this.socket.cork()
-    this.socket.write(this.ring.bytes.subarray(from * frameSize))
-    this.socket.write(this.ring.bytes.subarray(0, (to - this.slots) * frameSize))
+    this.socket.write(sent.bytes.subarray(from * sent.size))
+    this.socket.write(sent.bytes.subarray(0, (to - slots) * sent.size))
     this.socket.uncork()
   }
 
-  /** Ends our side; `onEnd` follows when the server has ended its own. */
   end(): void {
-    this.socket.end()
-  }
-
-  destroy(): void {
-    this.failed = true
-    this.socket.destroy()
+    if (this.farewell === undefined) {
+      this.socket.end()
+      return
+    }
+    this.saidFarewell = true
+    this.socket.write(this.farewell)
   }
 
   private read(length: number): boolean {
-    if (this.failed) return true
-    const { bytes, frameSize } = this.ring
-    if (this.receivedBytes + length > this.sent * frameSize) {
-      this.fail(`came ${this.receivedBytes + length} bytes, sent ${this.sent * frameSize}`)
+    // The answer to a farewell is the server's own business.
+    if (this.failed || this.saidFarewell) return true
+    if (this.handshake !== undefined) {
+      this.shake(this.handshake, Buffer.from(readBuffer.subarray(0, length)))
       return true
     }
-    let at = 0
-    while (at < length) {
-      const ringAt = (this.receivedBytes + at) % bytes.length
-      const size = Math.min(length - at, bytes.length - ringAt)
-      if (readBuffer.compare(bytes, ringAt, ringAt + size, at, at + size) !== 0) {
-        this.differs(at, ringAt, size)
-        return true
-      }
-      at += size
-    }
-    this.receivedBytes += length
     const before = this.received
-    this.received = Math.floor(this.receivedBytes / frameSize)
-    if (this.received > before) this.settle(before)
+    const problem = this.check.take(readBuffer, length, this.sent)
+    if (problem !== undefined) this.fail(problem)
+    else if (this.received > before) this.settle(before)
     return true
+  }
+
+  private shake(handshake: Handshake, chunk: Buffer): void {
+    try {
+      // Several steps may have come at once.
+      for (let next = handshake.take(chunk); next !== undefined; next = handshake.take(Buffer.alloc(0))) {
+        if (next === "done") {
+          this.handshake = undefined
+          this.events.onConnect(this)
+          return
+        }
+        this.socket.write(next)
+      }
+    } catch (error) {
+      this.fail(String(error))
+    }
   }
 
   private settle(before: number): void {
@@ -124,25 +152,10 @@ export class EchoConnection {
     if (from < this.received) this.events.onEchoes(this, this.received - from, now - this.batchTimes[0]!)
   }
 
-  /** Something is lost, there twice, out of order, changed, or another connection's. */
-  private differs(at: number, ringAt: number, size: number): void {
-    const { bytes, frameSize } = this.ring
-    let offset = 0
-    while (offset < size && readBuffer[at + offset] === bytes[ringAt + offset]) offset++
-    const position = this.receivedBytes + at + offset
-    const message = Math.floor(position / frameSize)
-    const back = Math.min(position % frameSize, at + offset)
-    const hex = (buffer: Buffer, start: number) =>
-      buffer.subarray(start, start + Math.min(24, frameSize)).toString("hex")
-    this.fail(
-      `message ${message} (byte ${position % frameSize}) is not its echo: ` +
-        `expected ${hex(bytes, ringAt + offset - back)}, got ${hex(readBuffer, at + offset - back)}`
-    )
-  }
-
   private ended(): void {
     if (this.failed) return
-    if (this.outstanding > 0) this.fail(`ended by the server with ${this.outstanding} echoes missing`)
+    const missing = this.sent - this.received
+    if (missing > 0) this.fail(`ended by the server with ${missing} echoes missing`)
     else this.events.onEnd(this)
   }
 

@@ -1,58 +1,77 @@
-/** The frames that a load client sends: each with its number, each of the same size, so that an echo is byte for byte known. */
+/** The messages that a load client sends and expects: each with its number, each of the same size, so that every byte is known. */
+import { firstNumber, type MessageForm, type NumberField, type Template } from "./forms.ts"
 
-export type Kind = "bytes" | "json"
+/** The messages of one connection in a ring. A slot is written again only when its answer is here. */
+export class MessageRing {
+  readonly sent: RingSide
+  /** The same as `sent` where the answer is byte for byte what was sent. */
+  readonly expected: RingSide
+  readonly slots: number
 
-const firstJsonNumber = 1_000_000_000
-
-/** Frames of one connection in a ring. A slot is written again only when its echo is here. */
-export class FrameRing {
-  readonly frameSize: number
-  readonly bytes: Buffer
-  private readonly slots: number
-  private readonly kind: Kind
-  private readonly view: DataView
-  private readonly numberAt: number
-
-  constructor(kind: Kind, connection: number, payloadSize: number, slots: number) {
-    const payload =
-      kind === "json" ? jsonPayload(connection, payloadSize) : bytesPayload(connection, payloadSize)
-    this.kind = kind
+  constructor(form: MessageForm, slots: number) {
     this.slots = slots
-    this.frameSize = 4 + payload.length
-    this.bytes = Buffer.alloc(this.frameSize * slots)
-    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length)
-    this.numberAt = 4 + (kind === "json" ? '{"seq":'.length : 4)
-    for (let slot = 0; slot < slots; slot++) {
-      this.bytes.writeUInt32BE(payload.length, slot * this.frameSize)
-      payload.copy(this.bytes, slot * this.frameSize + 4)
-    }
+    this.sent = new RingSide(form.sent, slots)
+    this.expected = form.expected === form.sent ? this.sent : new RingSide(form.expected, slots)
   }
 
   /** Writes message `n` into its slot. */
   prepare(n: number): void {
-    const at = (n % this.slots) * this.frameSize + this.numberAt
-    if (this.kind === "bytes") {
-      this.view.setUint32(at, n)
-      return
-    }
-    let rest = firstJsonNumber + n
-    for (let digit = at + 9; digit >= at; digit--) {
-      const next = Math.floor(rest / 10)
-      this.bytes[digit] = 48 + rest - next * 10
-      rest = next
-    }
+    this.sent.prepare(n)
+    if (this.expected !== this.sent) this.expected.prepare(n)
   }
 }
 
-const bytesPayload = (connection: number, size: number): Buffer => {
-  const payload = Buffer.alloc(Math.max(8, size))
-  for (let i = 8; i < payload.length; i++) payload[i] = (i * 7 + connection) & 0xff
-  payload.writeUInt32BE(connection, 0)
-  return payload
+/** One direction of a ring. */
+export class RingSide {
+  /** Bytes of one message, its framing included. */
+  readonly size: number
+  readonly bytes: Buffer
+  private readonly slots: number
+  private readonly numbers: ReadonlyArray<NumberField>
+
+  constructor({ alternate, bytes, numbers }: Template, slots: number) {
+    this.slots = slots
+    this.size = bytes.length
+    this.bytes = Buffer.alloc(bytes.length * slots)
+    this.numbers = numbers
+    for (let slot = 0; slot < slots; slot++) {
+      bytes.copy(this.bytes, slot * this.size)
+      if (alternate !== undefined) this.bytes[slot * this.size + alternate]! += slot % 2
+    }
+  }
+
+  prepare(n: number): void {
+    const at = (n % this.slots) * this.size
+    for (let i = 0; i < this.numbers.length; i++) writeNumber(this.bytes, at, this.numbers[i]!, n)
+  }
 }
 
-const jsonPayload = (connection: number, size: number): Buffer => {
-  const text = (note: string) => JSON.stringify({ seq: firstJsonNumber, kind: "reading", value: 21.5, note })
-  const name = `c${connection}`
-  return Buffer.from(text(name + "x".repeat(Math.max(0, size - text(name).length))))
+const writeNumber = (bytes: Buffer, start: number, { at, form, mask }: NumberField, n: number): void => {
+  const begin = start + at
+  switch (form) {
+    case "u32":
+      bytes[begin] = (n >>> 24) ^ mask
+      bytes[begin + 1] = ((n >>> 16) & 0xff) ^ mask
+      bytes[begin + 2] = ((n >>> 8) & 0xff) ^ mask
+      bytes[begin + 3] = (n & 0xff) ^ mask
+      return
+    case "digits": {
+      let rest = firstNumber + n
+      for (let digit = begin + 9; digit >= begin; digit--) {
+        const next = Math.floor(rest / 10)
+        bytes[digit] = (48 + rest - next * 10) ^ mask
+        rest = next
+      }
+      return
+    }
+    case "zigzag": {
+      // Five groups of seven bits, the lowest first; 2 * (firstNumber + n) needs no more and no fewer.
+      let rest = 2 * (firstNumber + n)
+      for (let i = 0; i < 5; i++) {
+        const next = Math.floor(rest / 128)
+        bytes[begin + i] = (rest - next * 128) | (i < 4 ? 0x80 : 0)
+        rest = next
+      }
+    }
+  }
 }

@@ -4,19 +4,28 @@ import { encodeFrames, FrameReader } from "./frames.ts"
 import { announce } from "./serverProcess.ts"
 
 /** Answers each frame with what `handle` makes of it. */
-export const serveByHand = (handle: (frame: Uint8Array) => Uint8Array): void => {
+export const serveByHand = (handle: (frame: Uint8Array) => Uint8Array): void =>
+  serveFrames((frames, socket) => {
+    for (let i = 0; i < frames.length; i++) frames[i] = handle(frames[i]!)
+    if (!socket.write(encodeFrames(frames))) socket.pause()
+  })
+
+/** Hands over the frames of each chunk; `onSocket` hears of every connection first. */
+export const serveFrames = (
+  onFrames: (frames: Array<Uint8Array>, socket: Net.Socket) => void,
+  onSocket?: (socket: Net.Socket) => void
+): void => {
   const server = Net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const reader = new FrameReader()
+    onSocket?.(socket)
     socket.on("data", (chunk: Buffer) => {
       const frames: Array<Uint8Array> = []
       try {
         reader.push(chunk, frames)
-        for (let i = 0; i < frames.length; i++) frames[i] = handle(frames[i]!)
+        if (frames.length > 0) onFrames(frames, socket)
       } catch {
         socket.destroy()
-        return
       }
-      if (frames.length > 0 && !socket.write(encodeFrames(frames))) socket.pause()
     })
     socket.on("drain", () => socket.resume())
     socket.on("end", () => socket.end())

@@ -1,13 +1,14 @@
 /** One trial: a fresh server, one load. */
 import type { Variant } from "../variants.ts"
 import type { Workload } from "../workloads.ts"
+import type { Built } from "./build.ts"
+import type { Encoded } from "./forms.ts"
 import type { LoadOptions, LoadResult } from "./loadOptions.ts"
 import { type Running, start } from "./processes.ts"
 
 export interface TrialOptions {
-  /** Where the built files are. */
-  readonly directory: string
-  readonly quick: boolean
+  readonly built: Built
+  readonly connections: number
   readonly warmupSeconds: number
   readonly seconds: number
   /** The `node` to run servers and load client with. */
@@ -18,12 +19,12 @@ export interface TrialOptions {
 
 /** What a trial measured. What does not apply is absent. */
 export interface Trial {
-  /** Messages or connections a second. */
+  /** Messages, connections or deliveries a second. */
   readonly rate?: number
   /** Microseconds. */
   readonly p50?: number
   readonly p99?: number
-  /** Microseconds of the server's CPU for each message or connection. */
+  /** Seconds of the server's CPU for a million of them. */
   readonly cpu?: number
   /** How busy server, load client and everybody else were, in cores. */
   readonly serverBusy?: number
@@ -34,7 +35,7 @@ export interface Trial {
   readonly heap?: number
 }
 
-const startupSeconds = 15
+const startupSeconds = 30
 const drainSeconds = 15
 
 export const runTrial = async (
@@ -42,21 +43,12 @@ export const runTrial = async (
   workload: Workload,
   options: TrialOptions
 ): Promise<Trial> => {
-  const { directory, node, quick, seconds, warmupSeconds } = options
+  const { built, connections, node, seconds, warmupSeconds } = options
   const idle = workload.load === "idle"
   const bound = startupSeconds + drainSeconds + (idle ? 60 : warmupSeconds + seconds)
   const nodeArguments = [...(options.nodeArguments ?? []), ...(idle ? ["--expose-gc"] : [])]
   const serverArguments = variant.argument === undefined ? [] : [variant.argument]
-  const server = start(
-    "server",
-    [
-      node,
-      ...nodeArguments,
-      `${directory}/${variant.against === true ? "against/" : ""}${variant.server}.mjs`,
-      ...serverArguments
-    ],
-    bound
-  )
+  const server = start("server", [node, ...nodeArguments, built.server(variant), ...serverArguments], bound)
   let load: Running | undefined
   try {
     const loadOptions: LoadOptions = {
@@ -64,21 +56,29 @@ export const runTrial = async (
       port: Number(await server.line("listening")),
       serverPid: server.pid,
       kind: variant.kind,
-      connections: (quick ? workload.quickConnections : undefined) ?? workload.connections,
+      client: built.client(variant),
+      encoded: variant.kind === "binary" ? await encoded(workload.payload) : undefined,
+      connections,
       window: workload.window,
       payload: workload.payload,
+      perSecond: workload.perSecond,
       warmupSeconds,
       seconds
     }
-    load = start("load", [node, `${directory}/load.mjs`, JSON.stringify(loadOptions)], bound)
-    return idle ? await idleTrial(server, load, loadOptions.connections) : await loadTrial(load)
+    load = start("load", [node, built.load, JSON.stringify(loadOptions)], bound)
+    return idle ? await idleTrial(server, load, connections) : await loadTrial(load)
   } finally {
     await Promise.all([server.stop(), load?.stop()])
   }
 }
 
+// Loaded where it is needed: nothing else here knows Effect.
+const encoded = async (size: number): Promise<Encoded> =>
+  (await import("./encodedReading.ts")).encodedReading(size)
+
 const loadTrial = async (load: Running): Promise<Trial> => {
   const { operations, p50, p99, spent }: LoadResult = JSON.parse(await load.line("result"))
+  if (operations === 0) throw new Error("nothing came back in the measured span")
   return {
     rate: operations / spent.seconds,
     p50,

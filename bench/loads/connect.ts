@@ -1,12 +1,12 @@
 /** Connect, one echo, end: as often as it goes, a bounded number at once. */
-import { EchoConnection, type EchoEvents } from "../lib/echoConnection.ts"
+import { openEcho } from "../lib/connect.ts"
+import type { EchoEvents } from "../lib/echoConnection.ts"
 import type { LoadOptions, LoadResult } from "../lib/loadOptions.ts"
 import { Meter } from "../lib/measure.ts"
 import { sourceAddress } from "../lib/sourceAddress.ts"
 
 export const connectLoad = (options: LoadOptions): Promise<LoadResult> =>
   new Promise((resolve, reject) => {
-    const { connections, kind, payload, port } = options
     const meter = new Meter(reject)
     const begun = new Map<number, number>()
     let nextId = 0
@@ -14,7 +14,7 @@ export const connectLoad = (options: LoadOptions): Promise<LoadResult> =>
     const open = () => {
       const id = nextId++
       begun.set(id, performance.now())
-      new EchoConnection({ port, id, kind, payload, window: 1, localAddress: sourceAddress(id) }, events)
+      openEcho({ ...options, id, window: 1, localAddress: sourceAddress(id) }, events)
     }
     const events: EchoEvents = {
       onConnect: (connection) => connection.send(1),
@@ -27,7 +27,7 @@ export const connectLoad = (options: LoadOptions): Promise<LoadResult> =>
       },
       onError: reject
     }
-    for (let i = 0; i < connections; i++) open()
+    for (let i = 0; i < options.connections; i++) open()
     meter.measure(options).then((measured) => {
       result = measured
     }, reject)

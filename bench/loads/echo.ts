@@ -1,23 +1,25 @@
 /** Connections that keep `window` messages on their way: pipelined, or ping-pong with a window of 1. */
-import { EchoConnection, type EchoEvents } from "../lib/echoConnection.ts"
+import { openEcho } from "../lib/connect.ts"
+import type { EchoEvents, Echoing } from "../lib/echoConnection.ts"
 import type { LoadOptions, LoadResult } from "../lib/loadOptions.ts"
 import { Meter } from "../lib/measure.ts"
+import { sourceAddress } from "../lib/sourceAddress.ts"
 
 export const echoLoad = (options: LoadOptions): Promise<LoadResult> =>
   new Promise((resolve, reject) => {
-    const { connections, kind, payload, port, window } = options
+    const { connections, window } = options
     const meter = new Meter(reject)
-    const all: Array<EchoConnection> = []
+    const all: Array<Echoing> = []
     let connected = 0
     let ended = 0
     let stopping = false
     let result: LoadResult | undefined
     const open = () => {
-      if (all.length < connections)
-        all.push(new EchoConnection({ port, id: all.length, kind, payload, window }, events))
+      const id = all.length
+      if (id < connections) all.push(openEcho({ ...options, id, localAddress: sourceAddress(id) }, events))
     }
-    const endIfDone = (connection: EchoConnection) => {
-      if (connection.outstanding === 0) connection.end()
+    const endIfDone = (connection: Echoing) => {
+      if (connection.sent === connection.received) connection.end()
     }
     const events: EchoEvents = {
       onConnect: () => {
@@ -26,9 +28,9 @@ export const echoLoad = (options: LoadOptions): Promise<LoadResult> =>
       },
       onEchoes: (connection, count, milliseconds) => {
         meter.count(count, milliseconds)
+        const outstanding = connection.sent - connection.received
         if (stopping) endIfDone(connection)
-        else if (connection.sent - connection.received <= window - count)
-          connection.send(window - connection.outstanding)
+        else if (outstanding <= window - count) connection.send(window - outstanding)
       },
       onEnd: () => {
         if (!stopping) return reject(new Error("the server ended a connection"))
