@@ -6,6 +6,7 @@ import type { Framing } from "../Framing.ts"
 import type { PayloadError } from "../SluiceError.ts"
 import type { Wire } from "../Transport.ts"
 import { emptyBytes } from "./bytes.ts"
+import { flushSoon } from "./flushSoon.ts"
 import { FrameLane } from "./frameLane.ts"
 import type { Offer, OutboundHost } from "./outboundHost.ts"
 
@@ -365,16 +366,21 @@ export class OutboundQueue {
     }
   }
 
-  // Outside a reader's turn, the writer fiber is woken once at the end of the microtask, however many offers it holds.
+  // Outside a reader's turn what was offered leaves at the end of the microtask, in one write.
   private schedule(): void {
     if (this.corks > 0) return
     if (this.blocked) this.host.account()
     if (this.scheduled) return
     this.scheduled = true
-    queueMicrotask(() => {
-      this.scheduled = false
-      if (!this.blocked) this.wakeWriter?.()
-    })
+    flushSoon(this)
+  }
+
+  /** The end of the microtask. The writer fiber is needed only for what comes behind: the end of our side. */
+  flushNow(): void {
+    this.scheduled = false
+    if (this.blocked) return
+    this.flush()
+    if (this.closed) this.wakeWriter?.()
   }
 
   private wakeSenders(): void {
