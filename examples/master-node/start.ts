@@ -3,7 +3,6 @@
  *
  * Type `kill b` and `revive b`, or `stop b` and `continue b`, for any of them, the master too; ctrl-C ends them all.
  */
-
 import { fileURLToPath } from "node:url"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -27,7 +26,7 @@ const send = (pid: number, signal: NodeJS.Signals) =>
   Effect.ignore(Effect.try(() => process.kill(pid, signal)))
 
 /** A process from its start to its end, with its name before each line that it says. */
-const live = Effect.fnUntraced(function* (name: string, onLine: Effect.Effect<unknown>) {
+const run = Effect.fnUntraced(function* (name: string, onLine: Effect.Effect<unknown>) {
   const file = fileURLToPath(new URL(name === "master" ? "./master.ts" : "./node.ts", import.meta.url))
   const child = yield* ChildProcess.make(process.execPath, [...process.execArgv, file], {
     env: { NAME: name },
@@ -47,7 +46,6 @@ const live = Effect.fnUntraced(function* (name: string, onLine: Effect.Effect<un
     Stream.splitLines,
     Stream.runForEach((line) => Effect.andThen(Console.log(`${name}: ${line}`), onLine))
   )
-  yield* Console.log(`${name}: (ended)`)
 }, Effect.scoped)
 
 const program = Effect.gen(function* () {
@@ -55,11 +53,12 @@ const program = Effect.gen(function* () {
   const masterListens = yield* Deferred.make<void>()
   const revive = (name: string) => {
     const onLine = name === "master" ? Deferred.succeed(masterListens, undefined) : Effect.void
-    return FiberMap.run(processes, name, live(name, onLine), { onlyIfMissing: true })
+    const life = Effect.andThen(run(name, onLine), Console.log(`${name}: (ended)`))
+    return pids.has(name) ? Console.log(`${name} runs already.`) : FiberMap.run(processes, name, life)
   }
   yield* revive("master")
   yield* Deferred.await(masterListens)
-  yield* Effect.forEach(names, revive)
+  yield* Effect.forEach(["a", "b", "c"], revive)
 
   const stdio = yield* Stdio.Stdio
   yield* stdio.stdin.pipe(
