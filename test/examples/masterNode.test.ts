@@ -172,8 +172,8 @@ describe("examples/master-node, one master and three nodes", () => {
       example("master-node/start.ts", [], {
         PORT: String(await freePort()),
         // Shorter than anybody would have them, and longer than a busy machine keeps a process waiting.
-        PING_EVERY: "500 millis",
-        SILENCE: "1500 millis"
+        PING_EVERY: "400 millis",
+        SILENCE: "2 seconds"
       })
     )
     const names = ["a", "b", "c"]
@@ -196,7 +196,7 @@ describe("examples/master-node, one master and three nodes", () => {
     await demo.says("c: back with the master\n")
 
     demo.type("stop master\n")
-    await all((name) => `${name}: heard nothing from the master for 1.5 seconds\n`)
+    await all((name) => `${name}: heard nothing from the master for 2 seconds\n`)
     demo.type("continue master\n")
     await all((name) => `${name}: back with the master\n`)
 
