@@ -30,7 +30,7 @@ export const runNode = Effect.fnUntraced(function* ({ name, say, silence }: Node
       return say(line)
     })
 
-  // Reported, and tried over another connection; that one is waited for, lest a master that stands still finds dozens.
+  // Reported, and tried over another connection. That one may wait: a master that stands still would find many later.
   const onSilence = (master: Connection.Connection<unknown, FromNode>) =>
     Effect.suspend(() => {
       if (missing) return Effect.void
