@@ -66,8 +66,9 @@ export interface HeartbeatMessages<in out FromClient, in out FromServer> {
  * nothing and closes after the same 75 seconds of silence. The two should have the same options, or the beating end
  * the shorter interval.
  *
- * The clock stands still while we ourselves refuse to read. Once no more input can come (the peer has ended its
- * side, or the server drains) there is no heartbeat.
+ * The clock stands still while we ourselves refuse to read, and a ping that left late, because this process stood still,
+ * has its full interval all the same. Once no more input can come (the peer has ended its side, or the server drains)
+ * there is no heartbeat.
  *
  * @category options
  * @since 0.1.0

@@ -1,7 +1,7 @@
 /** A typed client of the chat: says what comes in on standard input, prints what the room says. `client.ts NAME [PORT]` */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeStdio from "@effect/platform-node/NodeStdio"
-import { Console, Effect, Stdio, Stream } from "effect"
+import { Console, Effect, Stdio, Stream, SubscriptionRef } from "effect"
 import { Client, TransportNode } from "effect-sluice"
 import { ChatJson, type ClientMessage, type ServerMessage } from "./protocol.ts"
 
@@ -44,6 +44,12 @@ const program = Effect.gen(function* () {
   const client = yield* Client.make(ChatJson, {
     onConnect: (connection) => connection.send({ _tag: "Join", name })
   })
+
+  yield* SubscriptionRef.changes(client.status).pipe(
+    Stream.filter((status) => status._tag === "Down"),
+    Stream.runForEach(({ failure }) => Console.error(`* no chat, trying again: ${failure.message}`)),
+    Effect.forkScoped
+  )
 
   const stdio = yield* Stdio.Stdio
   const typed = stdio.stdin.pipe(

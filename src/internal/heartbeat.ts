@@ -184,7 +184,8 @@ export class Heartbeat<In, Out> {
     })
   }
 
-  private clock(): number {
+  /** The reading clock. */
+  clock(): number {
     return this.connection.reader.clock(this.connection.shared.now())
   }
 
@@ -213,6 +214,8 @@ const mind = Effect.fnUntraced(function* <In, Out>(
       if (interval !== undefined) {
         moment += interval
         yield* heartbeat.until(moment)
+        // Where this process itself stood still, the next ping has its full time all the same.
+        moment = Math.max(moment, heartbeat.clock())
       }
       if (heartbeat.over) return
       if (reader.readSince !== since) break

@@ -116,9 +116,10 @@ export class Program {
     this.child.stdin?.end()
   }
 
-  /** Waits until it has said something. */
-  says(what: string): Promise<string> {
-    return this.said.until((text) => text.includes(what), JSON.stringify(what))
+  /** Waits until it has said something, so often. */
+  says(what: string, times = 1): Promise<string> {
+    const wanted = times === 1 ? JSON.stringify(what) : `${times} times ${JSON.stringify(what)}`
+    return this.said.until((text) => text.split(what).length > times, wanted)
   }
 
   /** The port that it says it listens on, behind `label`. */
@@ -137,6 +138,15 @@ export class Program {
     await this.ended
   }
 }
+
+/** A port for a server that has to come back to it: below those that the system gives to others. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const port = 20_000 + Math.floor(Math.random() * 10_000)
+    const server = Net.createServer()
+    server.once("error", () => resolve(freePort()))
+    server.listen(port, host, () => server.close(() => resolve(port)))
+  })
 
 /** Starts what `npx tsx FILE` starts, on ports of the system's choice. */
 export const example = (

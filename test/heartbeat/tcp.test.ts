@@ -89,4 +89,24 @@ describe("over TCP", () => {
       assert.isTrue(yield* client.trySend("still here"))
     })
   )
+
+  it.live("a process that stood still itself pings before it gives anybody up", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.make(Lively, (connection) => Stream.runDrain(connection.messages), {
+        heartbeat
+      }).pipe(Effect.provide(TransportNode.layerTcp({ host, port: 0 })))
+      const { address } = server
+      const client = yield* Client.connect(Lively).pipe(
+        Effect.provide(
+          TransportNode.layerTcpClient({ host, port: address._tag === "Tcp" ? address.port : 0 })
+        )
+      )
+      // Past all three silences: when the event loop goes on, timers come before what there is to read.
+      const until = performance.now() + 1000
+      while (performance.now() < until) Math.random()
+      yield* Effect.sleep(100)
+      assert.isTrue(yield* client.trySend("still here"))
+      assert.strictEqual(yield* server.connectionCount, 1)
+    })
+  )
 })
