@@ -107,6 +107,8 @@ export class Answerer<In, Out> {
       while: () => this.running.size >= than,
       body: () =>
         Effect.callback<void>((resume) => {
+          // An answer may have been through since the loop looked.
+          if (this.running.size < than) return resume(Exit.void)
           this.wake = () => resume(Exit.void)
         }),
       step: () => {}
