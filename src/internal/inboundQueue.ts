@@ -54,6 +54,11 @@ export class InboundQueue<A, E = ConnectionClosed> {
     return this.takers.length > 0
   }
 
+  /** Whether no more batches come. */
+  get over(): boolean {
+    return this.ending !== undefined
+  }
+
   /** Adds a batch whose frames took `bytes`. After `end` it is dropped. */
   push(batch: NonEmptyReadonlyArray<A>, bytes: number): void {
     if (this.ending !== undefined) return

@@ -1,6 +1,5 @@
 /** Whether a connection may leave what it speaks, and who holds it before and after. */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type { Connection } from "../Connection.ts"
 import { type ConnectionClosed, InvalidConfig } from "../SluiceError.ts"
 import type { ConnectionImpl } from "./connection.ts"
@@ -26,7 +25,7 @@ export const leaving = <In, Out>(
   from: Holding<In, Out>
 ): Effect.Effect<void, ConnectionClosed | InvalidConfig> =>
   Effect.andThen(
-    Effect.callback<void>((resume) => core.reader.onceIdle(() => resume(Exit.void))),
+    core.reader.awaitIdle(),
     Effect.suspend((): Effect.Effect<void, ConnectionClosed | InvalidConfig> => {
       if (!core.reader.alive) return Effect.fail(core.closedError())
       if (core.speaking !== from) return refusal("connection", "has switched to another protocol already")

@@ -280,7 +280,9 @@ export class OutboundQueue {
     if (this.receipts === none) this.receipts = []
     this.receipts.push(written)
     this.write(bytes)
+    if (this.blocked) return
     this.blocked = true
+    this.host.outboundBlocked()
   }
 
   /** What waits in either lane goes first and in its order, ahead of control frames that come later too. */

@@ -59,6 +59,7 @@ const begin = <In, Out>(
     }
     upgrading.add(core)
     const discarded = discardQueued(core) + core.reader.discard() + upgrade.begin()
+    core.account()
     const agreed = Effect.andThen(flushed(core), upgrade.handshake).pipe(
       Effect.timeoutOrElse({
         duration: upgrade.timeout,
@@ -80,6 +81,7 @@ const settle = <In, Out>(
     core.outbound.drained()
     core.reader.resumeOrPause()
     if (!core.reader.refusing) core.wire.resume()
+    core.account()
     return
   }
   const found = Cause.findErrorOption(exit.cause)

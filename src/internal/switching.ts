@@ -98,5 +98,6 @@ const enter = <In, Out, NextIn, NextOut>(
   own.switched = { left, current }
   inbound.end(() => done)
   own.reader.enter()
+  own.account()
   return current
 }

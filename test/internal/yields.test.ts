@@ -43,6 +43,14 @@ const makeOutbound = () => {
   return { queue, wire }
 }
 
+const sendThird = (queue: OutboundQueue) =>
+  Effect.suspend(() => {
+    const offer = queue.offer(bytes("third"))
+    return offer === "full"
+      ? Effect.map(queue.awaitRoom(), () => queue.offer(bytes("third"), true))
+      : Effect.succeed(offer)
+  })
+
 describe("at whatever moment it happens", () => {
   it.effect("a batch that is pushed is taken, and in its order", () =>
     Effect.gen(function* () {
@@ -66,12 +74,7 @@ describe("at whatever moment it happens", () => {
         queue.offer(bytes("first"))
         queue.flush()
         queue.offer(bytes("second"))
-        const send = Effect.suspend(() =>
-          queue.offer(bytes("third")) === "full"
-            ? Effect.map(queue.awaitRoom(), () => queue.offer(bytes("third"), true))
-            : Effect.succeed("queued")
-        )
-        const fiber = yield* begin(send, moment)
+        const fiber = yield* begin(sendThird(queue), moment)
         wire.room = true
         queue.drained()
         assert.strictEqual(yield* outcome(fiber), "queued", `after ${moment} turns`)
@@ -87,13 +90,7 @@ describe("at whatever moment it happens", () => {
         queue.offer(bytes("first"))
         queue.flush()
         queue.offer(bytes("second"))
-        const send = Effect.suspend(() => {
-          const offer = queue.offer(bytes("third"))
-          return offer === "full"
-            ? Effect.map(queue.awaitRoom(), () => queue.offer(bytes("third"), true))
-            : Effect.succeed(offer)
-        })
-        const fiber = yield* begin(send, moment)
+        const fiber = yield* begin(sendThird(queue), moment)
         queue.close()
         assert.strictEqual(yield* outcome(fiber), "closed", `after ${moment} turns`)
       }
