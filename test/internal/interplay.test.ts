@@ -58,8 +58,7 @@ describe("a protocol that may be left", () => {
         ...Plain,
         fromClient: {
           ...Plain.fromClient,
-          decode: (frame: Uint8Array) =>
-            Effect.andThen(Deferred.await(gate), Plain.fromClient.decode(frame))
+          decode: (frame: Uint8Array) => Effect.andThen(Deferred.await(gate), Plain.fromClient.decode(frame))
         }
       }
       const tags: Array<string> = []
@@ -110,9 +109,7 @@ describe("requests", () => {
       const plain = yield* Client.connect(Plain)
       yield* plain.send("SWITCH")
       const client = yield* plain.switchProtocol(Protocol.flip(Store))
-      yield* client.fork(
-        Requests.clientHandler(Store, { Ask: () => Effect.succeed({ yes: true }) })(client)
-      )
+      yield* client.fork(Requests.clientHandler(Store, { Ask: () => Effect.succeed({ yes: true }) })(client))
       const requests = yield* Requests.fromClient(Store, client)
       const { value } = yield* requests.request({ _tag: "Get", key: "a" })
       assert.strictEqual(value, "a true")
@@ -136,9 +133,9 @@ describe("requests", () => {
         )
         const client = yield* Client.connect(Feed)
         yield* client.fork(
-          Requests.clientHandler(Feed, { Poll: () => Stream.range(1, 50).pipe(Stream.map((index) => ({ index }))) })(
-            client
-          )
+          Requests.clientHandler(Feed, {
+            Poll: () => Stream.range(1, 50).pipe(Stream.map((index) => ({ index })))
+          })(client)
         )
         const held = () => Effect.runSync(server.heldBytes)
         yield* eventually(() => held() > 49 * 4, "they are held")
@@ -169,7 +166,10 @@ describe("requests", () => {
       )
       const client = yield* Client.connect(Store)
       yield* Deferred.await(asked)
-      const question = yield* Effect.map(Stream.runCollect(Stream.take(client.messages, 1)), ([first]) => first)
+      const question = yield* Effect.map(
+        Stream.runCollect(Stream.take(client.messages, 1)),
+        ([first]) => first
+      )
       yield* client.send({ _tag: "Note", text: "one" })
       yield* client.send({ _tag: "Note", text: "two" })
       yield* settle
