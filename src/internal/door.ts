@@ -46,9 +46,9 @@ export class Door {
     return Effect.suspend(() => {
       const { current } = this
       if (current === undefined) return Effect.void
-      const { sweep = Effect.void } = current.listening
+      const { sweep } = current.listening
       return Effect.andThen(
-        hurry === undefined || sweep === Effect.void ? sweep : Effect.raceFirst(sweep, hurry),
+        sweep === undefined ? Effect.void : hurry === undefined ? sweep : Effect.raceFirst(sweep, hurry),
         Effect.suspend(() => {
           if (this.current === current) this.current = undefined
           return Effect.andThen(current.listening.close, Scope.close(current.scope, Exit.void))

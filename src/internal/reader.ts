@@ -319,9 +319,12 @@ export class Reader<In, Out> {
 
   /** A few small frames, or messages that are views into them, must not keep a whole chunk alive while they wait. */
   private unpinned(frames: Array<Uint8Array>, chunkLength: number): Array<Uint8Array> {
-    const { inbound, requests, shared } = this.connection
+    const { greeting, inbound, requests, shared } = this.connection
     const waits = requests !== undefined || !inbound.awaited
-    return shared.views && waits && totalLength(frames) * 2 < chunkLength ? frames.map(copyOf) : frames
+    // Before the two ends have agreed on a codec, it may be one that hands out views.
+    return (shared.views || greeting !== undefined) && waits && totalLength(frames) * 2 < chunkLength
+      ? frames.map(copyOf)
+      : frames
   }
 
   /** The frames that needed the fiber are messages now. */
