@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { CloseReason } from "../CloseReason.ts"
+import type { Connection } from "../Connection.ts"
 import { ConnectionClosed } from "../SluiceError.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import { type ExchangeTags, fieldOf, type RequestPlan, tagOf } from "./requestPlan.ts"
@@ -12,13 +13,13 @@ import { type ExchangeTags, fieldOf, type RequestPlan, tagOf } from "./requestPl
 /** What answers a request: an effect of the reply, or a stream of replies, without their tags and ids. */
 export type Answer<In, Out, R> = (
   request: In,
-  connection: ConnectionImpl<In, Out>
+  connection: Connection<In, Out>
 ) => Effect.Effect<unknown, unknown, R> | Stream.Stream<unknown, unknown, R>
 
 /** How requests are answered, and what happens to other messages. */
 export interface Answers<In, Out, R, E> {
   readonly table: ReadonlyMap<string, Answer<In, Out, R>>
-  readonly otherwise: (message: In, connection: ConnectionImpl<In, Out>) => Effect.Effect<unknown, E, R>
+  readonly otherwise: (message: In, connection: Connection<In, Out>) => Effect.Effect<unknown, E, R>
   readonly concurrency: number
 }
 
@@ -91,7 +92,8 @@ export class Answerer<In, Out> {
     const tag = tagOf(message) ?? ""
     const answer = answers.table.get(tag)
     const tags = this.plan.answers[tag]
-    if (answer === undefined || tags === undefined) return answers.otherwise(message, this.connection)
+    if (answer === undefined || tags === undefined)
+      return answers.otherwise(message, this.connection.speaking)
     return this.running.size < answers.concurrency
       ? this.begin(message, tags, answer)
       : Effect.flatMap(this.awaitFewer(answers.concurrency), () => this.begin(message, tags, answer))
@@ -107,6 +109,8 @@ export class Answerer<In, Out> {
       while: () => this.running.size >= than,
       body: () =>
         Effect.callback<void>((resume) => {
+          // An answer may have been through since the loop looked.
+          if (this.running.size < than) return resume(Exit.void)
           this.wake = () => resume(Exit.void)
         }),
       step: () => {}
@@ -142,7 +146,7 @@ export class Answerer<In, Out> {
     tags: ExchangeTags,
     answer: Answer<In, Out, R>
   ): Effect.Effect<unknown, unknown, R> {
-    const { connection } = this
+    const connection = this.connection.speaking
     return Effect.suspend(() => {
       const answered = answer(request, connection)
       if (Stream.isStream(answered)) {

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
+import type { SendError } from "../Connection.ts"
 import { type ConnectionClosed, RequestTimeout, TooManyRequests } from "../SluiceError.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import { type Pending, type RequestFailure, StreamPending, UnaryPending } from "./pendingRequest.ts"
@@ -23,6 +24,8 @@ export class Asker<In, Out> {
   /** Replies that nobody waits for. */
   late = 0
   timedOut = 0
+  /** Bytes of replies that wait to be taken. */
+  held = 0
 
   readonly connection: ConnectionImpl<In, Out>
   readonly plan: RequestPlan
@@ -119,6 +122,18 @@ export class Asker<In, Out> {
     return new RequestTimeout({ connection: this.connection.id, request: tag, millis })
   }
 
+  /** So many more bytes of replies wait, or fewer. */
+  holds(bytes: number): void {
+    if (bytes === 0) return
+    this.held += bytes
+    this.connection.account()
+  }
+
+  /** Drops the replies of those that cannot be complete any more. */
+  discard(): void {
+    for (const pending of this.pending.values()) pending.discard()
+  }
+
   /** A stream is full. */
   hold(): void {
     this.holders++
@@ -129,6 +144,11 @@ export class Asker<In, Out> {
   release(): void {
     this.holders--
     if (this.holders === 0) this.connection.reader.roomAgain()
+  }
+
+  /** Sends in the protocol of the requests, which the connection may have switched to. */
+  send(message: Out): Effect.Effect<void, SendError> {
+    return this.connection.speaking.send(message)
   }
 
   /** The message that takes a request back. */

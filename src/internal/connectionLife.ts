@@ -149,7 +149,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   account(): void {
     const { memory } = this.shared
     if (memory === undefined) return
-    const held = this.reader.held + this.inbound.bytes + this.outbound.held
+    const held = this.reader.held + this.inbound.bytes + this.outbound.held + (this.requests?.held ?? 0)
     if (this.share === undefined) {
       if (held === 0) return
       this.share = new Share((bytes) => this.shed(bytes, memory.maxBytes))
@@ -215,12 +215,11 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   /** The connection cannot go on: what was accepted is still handled, then the handler is told. */
   broken(reason: CloseReason): void {
     this.reason ??= reason
-    this.deadlines.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.greeting?.end()
     this.requests?.over(this.closedError())
     this.inputDone.fire()
-    this.onEnded?.("broken")
+    this.breaking(reason)
   }
 
   /** The connection cannot go on, and its handler has the close timeout to take what came before. */
@@ -260,6 +259,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.wire.reset()
     this.outbound.abandon()
     this.inbound.discard()
+    this.requests?.asker.discard()
     this.closeWith(reason)
   }
 

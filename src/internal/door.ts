@@ -41,13 +41,14 @@ export class Door {
     })
   }
 
-  /** Takes in who stands before it, and listens no more. Connections live on. */
-  shut(): Effect.Effect<void> {
+  /** Takes in who stands before it, until `hurry` at most, and listens no more. Connections live on. */
+  shut(hurry?: Effect.Effect<void>): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { current } = this
       if (current === undefined) return Effect.void
+      const { sweep } = current.listening
       return Effect.andThen(
-        current.listening.sweep ?? Effect.void,
+        sweep === undefined ? Effect.void : hurry === undefined ? sweep : Effect.raceFirst(sweep, hurry),
         Effect.suspend(() => {
           if (this.current === current) this.current = undefined
           return Effect.andThen(current.listening.close, Scope.close(current.scope, Exit.void))

@@ -43,7 +43,7 @@ export const drain: <In, Out, E, R>(drained: Drained<In, Out, E, R>) => Effect.E
     if (events.active) events.publish(ServerEvent.Draining({ connections: connections.size }))
     if (!Duration.isZero(limits.preStopDelay)) yield* atMost(Effect.never, limits.preStopDelay)
 
-    yield* door.shut()
+    yield* door.shut(forced.await())
     connections.drain()
     yield* atMost(connections.awaitEmpty(), limits.drainTimeout)
 

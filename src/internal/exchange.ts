@@ -28,6 +28,11 @@ export class Exchange<In, Out> {
     return this.asker.holding
   }
 
+  /** Bytes of replies that wait to be taken. */
+  get held(): number {
+    return this.asker.held
+  }
+
   /** From now on requests of the other end are known by their ids. */
   answering(): Answerer<In, Out> {
     this.answerer ??= new Answerer(this.connection, this.plan)
@@ -49,7 +54,9 @@ export class Exchange<In, Out> {
       answerer.cancel(fieldOf(message, plan.field))
       return true
     }
-    return plan.answers[tag] !== undefined && !answerer.admit(fieldOf(message, plan.field), message)
+    if (plan.answers[tag] === undefined) return false
+    // While the server stops only replies are read; nobody would answer this.
+    return this.connection.inbound.over || !answerer.admit(fieldOf(message, plan.field), message)
   }
 
   /** Nothing comes any more: no reply to what was asked. */

@@ -191,6 +191,8 @@ export class Heartbeat<In, Out> {
 
   private awaitReading(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
+      // It may have begun since the loop looked.
+      if (this.over || !this.connection.reader.refusing) return resume(Exit.void)
       this.wakes ??= []
       this.wakes.push(() => resume(Exit.void))
     })

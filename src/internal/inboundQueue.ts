@@ -54,6 +54,11 @@ export class InboundQueue<A, E = ConnectionClosed> {
     return this.takers.length > 0
   }
 
+  /** Whether no more batches come. */
+  get over(): boolean {
+    return this.ending !== undefined
+  }
+
   /** Adds a batch whose frames took `bytes`. After `end` it is dropped. */
   push(batch: NonEmptyReadonlyArray<A>, bytes: number): void {
     if (this.ending !== undefined) return
@@ -117,6 +122,9 @@ export class InboundQueue<A, E = ConnectionClosed> {
   /** The next batch, waiting for it where none is here. Takers are served in the order in which they came. */
   take(): Pull.Pull<NonEmptyReadonlyArray<A>, E> {
     const wait = Effect.callback<NonEmptyReadonlyArray<A>, E | Cause.Done>((resume) => {
+      // A fiber may have let others on since it found nothing here.
+      const now = this.now()
+      if (now !== undefined) return resume(now)
       if (this.takers === none) this.takers = []
       this.takers.push(resume)
       this.onAsked()
@@ -125,11 +133,13 @@ export class InboundQueue<A, E = ConnectionClosed> {
         if (index >= 0) this.takers.splice(index, 1)
       })
     })
-    return Effect.suspend(() => {
-      const batch = this.poll()
-      if (batch !== undefined) return Exit.succeed(batch)
-      return this.ending?.() ?? wait
-    })
+    return Effect.suspend(() => this.now() ?? wait)
+  }
+
+  /** What can be had without waiting. */
+  private now(): Take<A, E> | undefined {
+    const batch = this.poll()
+    return batch === undefined ? this.ending?.() : Exit.succeed(batch)
   }
 }
 

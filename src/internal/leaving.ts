@@ -20,21 +20,27 @@ export interface Holding<In, Out> extends Connection<In, Out> {
   readonly sender: Sender<Out>
 }
 
-/** Waits until no message is being decoded, then returns why a connection cannot leave its protocol. */
+/** Waits until no message is being decoded, and fails where a connection cannot leave its protocol. */
 export const leaving = <In, Out>(
   core: ConnectionImpl<In, Out>,
   from: Holding<In, Out>
 ): Effect.Effect<void, ConnectionClosed | InvalidConfig> =>
   Effect.andThen(
-    Effect.callback<void>((resume) => core.reader.onceIdle(() => resume(Exit.void))),
-    Effect.suspend((): Effect.Effect<void, ConnectionClosed | InvalidConfig> => {
-      if (!core.reader.alive) return Effect.fail(core.closedError())
-      if (core.speaking !== from) return refusal("connection", "has switched to another protocol already")
-      if (!core.shared.switchable)
-        return refusal("protocol", "is not switchable: see Protocol.switchable, and its cost")
-      return Effect.void
-    })
+    core.reader.awaitIdle(),
+    Effect.suspend(() => mayLeave(core, from))
   )
 
-const refusal = (path: string, message: string): Effect.Effect<never, InvalidConfig> =>
-  Effect.fail(new InvalidConfig({ problems: [{ path, message }] }))
+/** Fails where a connection cannot leave its protocol. To be asked in the very step that leaves it, too. */
+export const mayLeave = <In, Out>(
+  core: ConnectionImpl<In, Out>,
+  from: Holding<In, Out>
+): Exit.Exit<void, ConnectionClosed | InvalidConfig> => {
+  if (!core.reader.alive) return Exit.fail(core.closedError())
+  if (core.speaking !== from) return refusal("connection", "has switched to another protocol already")
+  if (!core.shared.switchable)
+    return refusal("protocol", "is not switchable: see Protocol.switchable, and its cost")
+  return Exit.void
+}
+
+const refusal = (path: string, message: string): Exit.Exit<never, InvalidConfig> =>
+  Exit.fail(new InvalidConfig({ problems: [{ path, message }] }))

@@ -200,6 +200,8 @@ export class MessageDecoder<In, Out> {
 
   private parked(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
+      // Frames may have come since the loop looked.
+      if (this.backlog !== undefined) return resume(Exit.void)
       this.wake = () => {
         this.wake = undefined
         resume(Exit.void)

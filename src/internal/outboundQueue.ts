@@ -220,6 +220,8 @@ export class OutboundQueue {
   /** Waits for its turn to offer again. Senders are let on in the order in which they came. */
   awaitRoom(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
+      // A fiber may have let others on since it found no room, and nobody wakes who was not there then.
+      if (this.closed || (this.senders.length === 0 && !this.full)) return resume(Exit.void)
       const wake = () => resume(Exit.void)
       if (this.senders === none) this.senders = []
       this.senders.push(wake)
@@ -279,7 +281,9 @@ export class OutboundQueue {
     if (this.receipts === none) this.receipts = []
     this.receipts.push(written)
     this.write(bytes)
+    if (this.blocked) return
     this.blocked = true
+    this.host.outboundBlocked()
   }
 
   /** What waits in either lane goes first and in its order, ahead of control frames that come later too. */
@@ -315,7 +319,9 @@ export class OutboundQueue {
   /** The writer fiber's wait: until something can be flushed, or the queue is closed and can be finished. */
   awaitWork(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      if (this.closed && !this.blocked) return resume(Exit.void)
+      // What was offered since the last flush may have found nobody to wake.
+      const due = this.closed || (this.waitingBytes > 0 && !this.scheduled)
+      if (due && !this.blocked) return resume(Exit.void)
       this.wakeWriter = () => {
         this.wakeWriter = undefined
         resume(Exit.void)

@@ -50,7 +50,7 @@ export abstract class Pending<In, Out> implements Scheduled {
     const { deadlines, now } = connection.shared
     if (this.timeout < Number.POSITIVE_INFINITY) deadlines.scheduler.arm(this, now() + this.timeout)
     // Mostly it is sent within the call; a fiber of its own waits for room, so that the timeout can end that too.
-    const fiber = Effect.runFork(connection.send(message))
+    const fiber = Effect.runFork(this.asker.send(message))
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) {
       this.wasSent(exit)
@@ -81,6 +81,9 @@ export abstract class Pending<In, Out> implements Scheduled {
     if (!over) this.settle(Exit.fail(error))
   }
 
+  /** Drops the replies that are here. */
+  discard(): void {}
+
   /** Nobody waits any more. The other end is told, where the protocol has a word for it. */
   leave(): void {
     if (!this.over) this.retract()
@@ -106,7 +109,7 @@ export abstract class Pending<In, Out> implements Scheduled {
     this.over = true
     const { asker } = this
     asker.connection.shared.deadlines.scheduler.cancel(this)
-    const fiber = Effect.runFork(asker.connection.send(asker.cancelMessage(cancel, this.id)))
+    const fiber = Effect.runFork(asker.send(asker.cancelMessage(cancel, this.id)))
     this.sending = fiber
     fiber.addObserver(() => {
       this.sending = undefined
@@ -161,12 +164,20 @@ export class StreamPending<In, Out> extends Pending<In, Out> {
   readonly queue: InboundQueue<In, RequestFailure<In>>
   private holding = false
   private heardAt: number
+  /** Bytes that have been told to wait. */
+  private told = 0
 
   constructor(asker: Asker<In, Out>, tags: RequestTags, id: unknown, timeout: number | undefined) {
     super(asker, tags, id, timeout)
     const { maxBytes, maxMessages } = asker.settings.streamLimits
     this.heardAt = asker.connection.shared.now()
     this.queue = new InboundQueue(maxMessages, maxBytes, () => this.roomAgain())
+    this.queue.onTaken = () => this.tell()
+  }
+
+  override discard(): void {
+    this.queue.discard()
+    this.tell()
   }
 
   protected answered(tag: string, message: In, bytes: number): boolean {
@@ -175,6 +186,7 @@ export class StreamPending<In, Out> extends Pending<In, Out> {
       this.heardAt = this.asker.connection.shared.now()
       const batch: NonEmptyReadonlyArray<In> = [message]
       this.queue.push(batch, bytes)
+      this.tell()
       if (this.queue.full && !this.holding) {
         this.holding = true
         this.asker.hold()
@@ -188,14 +200,24 @@ export class StreamPending<In, Out> extends Pending<In, Out> {
   }
 
   protected settle(exit: Exit.Exit<never, RequestFailure<In>> | undefined): void {
-    if (exit === undefined) this.roomAgain()
-    else this.queue.end(() => exit)
+    if (exit !== undefined) {
+      this.queue.end(() => exit)
+      return
+    }
+    this.discard()
+    this.roomAgain()
   }
 
   /** The time counts from the last reply, or from when all were taken; while there are some to take, it does not. */
   protected deadline(now: number): number {
     if (this.queue.messages > 0 || this.asker.holding) this.heardAt = now
     return this.heardAt + this.timeout
+  }
+
+  private tell(): void {
+    const { bytes } = this.queue
+    this.asker.holds(bytes - this.told)
+    this.told = bytes
   }
 
   private roomAgain(): void {

@@ -8,6 +8,7 @@ import type { ConnectionImpl } from "./connection.ts"
 import { end, makeDecoder, passedOver, push } from "./decoding.ts"
 import { MessageDecoder } from "./messageDecoder.ts"
 import { RateGate } from "./rateGate.ts"
+import { Signal } from "./signal.ts"
 import { Steps } from "./steps.ts"
 
 /** How the input ends: by the peer in good order, by our own drain, or for a reason that closes the connection. */
@@ -40,7 +41,7 @@ export class Reader<In, Out> {
   private messagesEnding: Ending | undefined
   /** How the input ended, once it has. */
   private over: Ending | undefined
-  private idle: (() => void) | undefined
+  private idle: Signal | undefined
   /** Frames of a later turn; undefined where one turn was enough. */
   private rest: Array<Uint8Array> | undefined
   private restBytes = 0
@@ -171,6 +172,7 @@ export class Reader<In, Out> {
     this.steps = undefined
     this.rate?.stop()
     this.resume()
+    this.nowIdle()
   }
 
   /** The inbound queue has room again, or the rate allows to go on. */
@@ -193,10 +195,19 @@ export class Reader<In, Out> {
     this.resumeOrPause()
   }
 
-  /** Calls back when no message is being decoded. */
-  onceIdle(callback: () => void): void {
-    if (this.messages.busy) this.idle = callback
-    else callback()
+  /** Completes when no message is being decoded. */
+  awaitIdle(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.messages.busy) return Effect.void
+      this.idle ??= new Signal()
+      return this.idle.await()
+    })
+  }
+
+  private nowIdle(): void {
+    const { idle } = this
+    this.idle = undefined
+    idle?.fire()
   }
 
   /** Forgets what is held, and returns how many bytes. The next ones begin a frame. */
@@ -238,12 +249,14 @@ export class Reader<In, Out> {
   }
 
   private get mayRead(): boolean {
+    const { inbound, requests } = this.connection
     return (
       !this.messages.busy &&
       this.rest === undefined &&
-      !this.connection.inbound.full &&
+      // Where only replies are read, what waits there may wait for one of them.
+      (!inbound.full || inbound.over) &&
       (this.steps === undefined || this.steps.length === 0) &&
-      this.connection.requests?.holding !== true &&
+      requests?.holding !== true &&
       this.rate?.holding !== true
     )
   }
@@ -306,18 +319,19 @@ export class Reader<In, Out> {
 
   /** A few small frames, or messages that are views into them, must not keep a whole chunk alive while they wait. */
   private unpinned(frames: Array<Uint8Array>, chunkLength: number): Array<Uint8Array> {
-    const { inbound, requests, shared } = this.connection
+    const { greeting, inbound, requests, shared } = this.connection
     const waits = requests !== undefined || !inbound.awaited
-    return shared.views && waits && totalLength(frames) * 2 < chunkLength ? frames.map(copyOf) : frames
+    // Before the two ends have agreed on a codec, it may be one that hands out views.
+    return (shared.views || greeting !== undefined) && waits && totalLength(frames) * 2 < chunkLength
+      ? frames.map(copyOf)
+      : frames
   }
 
   /** The frames that needed the fiber are messages now. */
   caughtUp(): void {
     if (this.messagesEnding !== undefined) this.ending(this.messagesEnding)
     else this.roomAgain()
-    const { idle } = this
-    this.idle = undefined
-    idle?.()
+    this.nowIdle()
   }
 
   /** A frame that ends the connection, and with it what came behind. */
@@ -325,6 +339,7 @@ export class Reader<In, Out> {
     this.forgetRest()
     this.restEnding = undefined
     this.ending(CloseReason.MessageError({ error }))
+    this.nowIdle()
   }
 
   ending(ending: Ending): void {

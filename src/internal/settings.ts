@@ -176,7 +176,9 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
     Clock.clockWith((clock) => {
       const { beats, codecs, decoder, encoder, onIdle, onMessageError, policy, protocol, settings, side } =
         options
-      const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+      // The same time without a bigint, where nobody has brought a clock: it is asked twice a chunk.
+      const live = clock === Context.get(Context.empty(), Clock.Clock)
+      const now = live ? () => performance.now() : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
       const random = Context.get(context, Random.Random)
       const fork = Effect.runForkWith(context)
       const scheduler = new DeadlineScheduler(clock, now, fork)

@@ -12,7 +12,7 @@ import {
 } from "../SluiceError.ts"
 import { formatAddress, type TlsDetails, type TlsUpgrade } from "../Transport.ts"
 import type { ConnectionImpl } from "./connection.ts"
-import { type Holding, leaving } from "./leaving.ts"
+import { type Holding, leaving, mayLeave } from "./leaving.ts"
 
 type Options<Out> = Parameters<Connection<never, Out>["startTls"]>[0]
 
@@ -36,7 +36,6 @@ export const startTls = <In, Out>(
       yield* leaving(core, from)
       const upgrade = yield* prepare.call(core.wire, options)
       const payload = ready === undefined ? undefined : yield* from.sender.payloadOf(ready)
-      // Somebody else may have been here meanwhile.
       yield* leaving(core, from)
       return yield* begin(core, from, upgrade, payload)
     })
@@ -53,12 +52,16 @@ const begin = <In, Out>(
     if (core.tls !== undefined || upgrading.has(core)) {
       return Effect.fail(failure(core, "NotSupported", "TLS is on already, or about to be"))
     }
+    // Somebody else may have been here since.
+    const may = mayLeave(core, from)
+    if (Exit.isFailure(may)) return Exit.failCause(may.cause)
     if (payload !== undefined) {
       const offered = from.sender.outcome(core.outbound.offerLast(payload))
       if (Exit.isFailure(offered)) return Exit.failCause(offered.cause)
     }
     upgrading.add(core)
     const discarded = discardQueued(core) + core.reader.discard() + upgrade.begin()
+    core.account()
     const agreed = Effect.andThen(flushed(core), upgrade.handshake).pipe(
       Effect.timeoutOrElse({
         duration: upgrade.timeout,
@@ -80,6 +83,7 @@ const settle = <In, Out>(
     core.outbound.drained()
     core.reader.resumeOrPause()
     if (!core.reader.refusing) core.wire.resume()
+    core.account()
     return
   }
   const found = Cause.findErrorOption(exit.cause)

@@ -62,6 +62,7 @@ export class Steps<In, Out> {
       if (!this.step(this.reader.decoder)) break
     }
     this.running = false
+    this.connection.account()
   }
 
   /** The bytes that no frame has taken. */

@@ -12,7 +12,7 @@ import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import { Heartbeat, planHeartbeat } from "./heartbeat.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
-import { type Holding, leaving } from "./leaving.ts"
+import { type Holding, leaving, mayLeave } from "./leaving.ts"
 import { OutboundQueue } from "./outboundQueue.ts"
 import { protocolFields } from "./settings.ts"
 import { SwitchedConnection } from "./switchedConnection.ts"
@@ -38,7 +38,11 @@ export const switchProtocol = <In, Out, NextIn, NextOut, Services, PeerServices>
       if (next.versions !== undefined) problems.push(versionedLater)
       return problems.length > 0
         ? Effect.fail(new InvalidConfig({ problems }))
-        : Effect.sync(() => enter(core, from, next.name, sharedOf(core, next, options, context)))
+        : Effect.suspend(() =>
+            Exit.map(mayLeave(core, from), () =>
+              enter(core, from, next.name, sharedOf(core, next, options, context))
+            )
+          )
     })
   )
 
@@ -98,5 +102,6 @@ const enter = <In, Out, NextIn, NextOut>(
   own.switched = { left, current }
   inbound.end(() => done)
   own.reader.enter()
+  own.account()
   return current
 }

@@ -107,6 +107,11 @@ export class Ticket {
         return Exit.void
       }
       return Effect.callback<void>((resume) => {
+        // One may have been given back since.
+        if (this.turns.tryTake()) {
+          this.held = true
+          return resume(Exit.void)
+        }
         this.resume = () => resume(Exit.void)
         this.turns.join(this)
       })

@@ -11,6 +11,7 @@ const bytes = (text: string): Uint8Array => Buffer.from(text)
 const make = (limits: { readonly maxMessages?: number; readonly maxBytes?: number } = {}) => {
   const wire = new FakeWire()
   let writes = 0
+  let blocks = 0
   const queue = new OutboundQueue(
     wire,
     Framing.lines({ maxLength: 100 }),
@@ -19,12 +20,14 @@ const make = (limits: { readonly maxMessages?: number; readonly maxBytes?: numbe
       written: () => {
         writes++
       },
-      outboundBlocked: () => {},
+      outboundBlocked: () => {
+        blocks++
+      },
       account: () => {},
       outboundDropped: () => {}
     }
   )
-  return { wire, queue, noted: () => writes }
+  return { wire, queue, noted: () => writes, blocks: () => blocks }
 }
 
 const now = { startImmediately: true } as const
@@ -356,5 +359,16 @@ describe("receipts and the control lane", () => {
     queue.drained()
     wire.confirm()
     assert.deepStrictEqual(log, ["data"])
+  })
+
+  it("tells that it is blocked while it holds, once, so that no wait from before counts", () => {
+    for (const room of [true, false]) {
+      const { blocks, queue, wire } = make()
+      queue.offer(bytes("a"))
+      wire.room = room
+      queue.hold(() => {})
+      assert.isTrue(queue.blocked)
+      assert.strictEqual(blocks(), 1)
+    }
   })
 })

@@ -110,6 +110,8 @@ class Flow<In, E, R> {
 
   private awaitRoom(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
+      // There may be some since the loop looked.
+      if (!this.full) return resume(Exit.void)
       this.room = () => {
         this.room = undefined
         resume(Exit.void)

@@ -49,8 +49,11 @@ const bind = (plan: ListenPlan): Effect.Effect<void, TransportError> =>
 /** Turns of the event loop without a peer after which nobody is left who had come before. */
 const quietTurns = 3
 
-/** The longest a sweep takes, in milliseconds: a busy machine may need many for each turn, and a turn for each peer. */
-const maximumSweep = 1000
+/**
+ * The longest a sweep takes, in milliseconds. Each peer takes a turn, and on a machine that is busy with something else
+ * a turn may take a tenth of a second; who is left out is reset. A backlog at most is waited for in any case.
+ */
+const maximumSweep = 5000
 
 /** The longest it waits for those who are here and are no connections yet, in milliseconds. */
 const maximumWait = 250
