@@ -355,7 +355,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.hooks.push(hook)
   }
 
-  /** What was asked for, in that order, once; undefined for nothing. */
+  /** What was asked for, begun in that order, once; undefined for nothing. One that hangs holds up no other. */
   takeHooks(): Effect.Effect<void> | undefined {
     const { hooks } = this
     if (hooks === undefined) return undefined
@@ -368,7 +368,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
           Effect.suspend(() => hook(reason)),
           (cause) => Effect.logError(`connection ${this.id}: what was to be done at its close failed`, cause)
         ),
-      { discard: true }
+      { discard: true, concurrency: "unbounded" }
     )
   }
 
