@@ -2,8 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import * as Groups from "../../src/Groups.ts"
+import * as Outbound from "../../src/Outbound.ts"
 import { Random } from "../../src/testing/random.ts"
-import { eventually } from "../support/pair.ts"
+import { eventually, take } from "../support/pair.ts"
 import { house, Text } from "./support.ts"
 
 const limits = { maxMembers: 5, maxGroups: 4, maxGroupsPerConnection: 3 }
@@ -162,5 +163,35 @@ describe("groups at random", () => {
           [ada!.peer.id, cid!.peer.id]
         )
       })
+  )
+
+  it.effect("under every policy, what one fiber sends comes in that order, whichever way it is sent", () =>
+    Effect.gen(function* () {
+      for (const policy of [
+        Outbound.dropNew,
+        Outbound.dropOld,
+        Outbound.disconnect,
+        Outbound.suspend,
+        Outbound.conflate((text: string) => text)
+      ]) {
+        const random = new Random(7)
+        const { guests } = yield* house(2, Text)
+        const rooms = yield* Groups.make<string, string>({ policy })
+        for (const { peer } of guests) yield* rooms.join("a", peer)
+        const sent: Array<string> = []
+        for (let i = 0; i < 300; i++) {
+          const text = `${i} ${"x".repeat(random.below(8) === 0 ? 5000 : 5)}`
+          sent.push(text)
+          const way = random.below(3)
+          if (way === 0) yield* rooms.send("a", text)
+          else if (way === 1) for (const { peer } of guests) yield* peer.send(text)
+          else for (const { peer } of guests) yield* peer.sendWith(text, policy)
+          if (random.below(20) === 0) yield* Effect.yieldNow
+        }
+        for (const { client } of guests) {
+          assert.deepStrictEqual(yield* take(client, sent.length), sent, policy._tag)
+        }
+      }
+    })
   )
 })
