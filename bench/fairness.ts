@@ -1,9 +1,10 @@
 /**
  * How much one peer that floods the server raises what the others wait, with workers and without: the ratio of their
- * 99th percentiles. `npx tsx bench/fairness.ts`, some 10 seconds.
+ * 99th percentiles. `npx tsx bench/fairness.ts [rounds]`, some three minutes with five rounds.
  *
- * Every message takes 5 to 15 ms of waiting, as a call of a database would, and there are 16 permits. The others ask one
- * thing at a time; the flood keeps its pipe full and has 128 messages in hand, so that it could use all permits alone.
+ * The flood keeps its pipe full and has 128 messages in hand, so that it could use all permits alone. The others, half
+ * as many as there are permits, ask one thing at a time. A message waits, as a call of a database would. Rounds without
+ * and with the flood alternate; what is told are medians of the rounds' ratios, and the ratio over all samples.
  */
 import { Effect, Fiber, Layer, Semaphore, Stream } from "effect"
 import * as Client from "../src/Client.ts"
@@ -22,22 +23,57 @@ const Text = Protocol.make("Text", {
   fromServer: Codec.utf8
 })
 
-const permits = 16
-const peers = 3
-const rounds = 60
+type Peer = Connection<string, string>
+type Served = Handler.Handler<string, string, unknown, Workers.Workers>
 
-let count = 0
+interface Setting {
+  readonly name: string
+  readonly permits: number
+  /** Answers that the others get in a round, all together. */
+  readonly samples: number
+  /** Milliseconds that message number `count` takes. */
+  readonly millis: (count: number) => number
+  /** First come, first served, for comparison. */
+  readonly semaphore?: boolean
+}
+
 // Not all of the same length, or all permits would come back at once.
-const work = (line: string, connection: Connection<string, string>) =>
-  Effect.andThen(Effect.sleep(5 + ((Math.imul(count++, 7919) & 0xffff) % 11)), connection.send(line))
+const scattered = (count: number): number => Math.imul(count, 7919) & 0xffff
+const even = (count: number): number => 5 + (scattered(count) % 11)
+const uneven = (count: number): number => (scattered(count) % 20 === 0 ? 100 : even(count))
 
-const percentile = (sorted: ReadonlyArray<number>, share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+const settings: ReadonlyArray<Setting> = [
+  { name: "16 permits, 5 to 15 ms", permits: 16, samples: 1200, millis: even },
+  { name: "16 permits, one in 20 takes 100 ms", permits: 16, samples: 1200, millis: uneven },
+  { name: "4 permits, 5 to 15 ms", permits: 4, samples: 600, millis: even },
+  { name: "2 permits, 5 to 15 ms", permits: 2, samples: 300, millis: even },
+  { name: "1 permit, 5 to 15 ms", permits: 1, samples: 300, millis: even },
+  { name: "semaphore of 16, 5 to 15 ms", permits: 16, samples: 600, millis: even, semaphore: true }
+]
 
-/** What the others wait for an answer, in milliseconds, in order of size. */
-const measure = (handler: Handler.Handler<string, string, unknown, Workers.Workers>, flooded: boolean) =>
+const percentile = (waits: ReadonlyArray<number>, share: number): number => {
+  const sorted = waits.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+}
+
+const handlerOf = ({ millis, permits, semaphore }: Setting): Served => {
+  let count = 0
+  const work = (line: string, connection: Peer) =>
+    Effect.andThen(
+      Effect.suspend(() => Effect.sleep(millis(count++))),
+      connection.send(line)
+    )
+  if (semaphore !== true) return Handler.each(work).pipe(Workers.limit({ concurrency: 128 }))
+  const shared = Semaphore.makeUnsafe(permits)
+  return Handler.each((line: string, connection: Peer) =>
+    Semaphore.withPermit(shared, work(line, connection))
+  ).pipe(Handler.concurrency(128))
+}
+
+/** What the others wait for an answer, in milliseconds. */
+const measure = (setting: Setting, flooded: boolean) =>
   Effect.gen(function* () {
-    const server = yield* Server.make(Text, handler).pipe(
+    const server = yield* Server.make(Text, handlerOf(setting)).pipe(
       Effect.provide(TransportNode.layerTcp({ host: "127.0.0.1", port: 0 }))
     )
     const port = server.address._tag === "Tcp" ? server.address.port : 0
@@ -48,57 +84,56 @@ const measure = (handler: Handler.Handler<string, string, unknown, Workers.Worke
       const flood = yield* connect
       yield* Effect.forkScoped(Stream.runDrain(flood.messages))
       yield* Effect.forkScoped(Effect.forever(flood.send("flood")))
-      yield* Effect.sleep(200)
     }
+    // The flood has filled the server, and what runs for the first time has run.
+    const warmup = 10
+    yield* Effect.sleep(200)
+    const peers = Math.max(1, setting.permits / 2)
+    const asks = warmup + Math.ceil(setting.samples / peers)
     const waits: Array<number> = []
     const ask = Effect.gen(function* () {
       const client = yield* connect
       let begun = 0
-      let round = 0
+      let answers = 0
       const next = Effect.suspend(() => {
         begun = performance.now()
-        return client.send(String(round++))
+        return client.send("ask")
       })
       yield* next
       yield* client.messages.pipe(
-        Stream.take(rounds),
+        Stream.take(asks),
         Stream.runForEach(() => {
-          waits.push(performance.now() - begun)
+          if (answers++ >= warmup) waits.push(performance.now() - begun)
           return next
         })
       )
     })
     const asking = yield* Effect.forEach(Array.from({ length: peers }), () => Effect.forkChild(ask))
     yield* Effect.forEach(asking, Fiber.join)
-    return waits.toSorted((a, b) => a - b)
-  }).pipe(Effect.scoped)
+    return waits
+  }).pipe(Effect.scoped, Effect.provide(Layer.fresh(Workers.layer({ permits: setting.permits }))))
 
-const compare = Effect.fnUntraced(function* (
-  name: string,
-  handler: () => Handler.Handler<string, string, unknown, Workers.Workers>
-) {
-  const alone = yield* measure(handler(), false)
-  const flooded = yield* measure(handler(), true)
-  const [before, after] = [percentile(alone, 0.99), percentile(flooded, 0.99)]
-  const ratio = (after / before).toFixed(2)
-  const middle = [alone, flooded].map((waits) => percentile(waits, 0.5).toFixed(1)).join(" → ")
+const compare = Effect.fnUntraced(function* (setting: Setting, rounds: number) {
+  const alone: Array<number> = []
+  const flooded: Array<number> = []
+  const ratios: Array<number> = []
+  for (let round = 0; round < rounds; round++) {
+    const before = yield* measure(setting, false)
+    const after = yield* measure(setting, true)
+    ratios.push(percentile(after, 0.99) / percentile(before, 0.99))
+    alone.push(...before)
+    flooded.push(...after)
+  }
+  const told = (share: number) =>
+    `${percentile(alone, share).toFixed(1)} → ${percentile(flooded, share).toFixed(1)} ms`
+  const all = percentile(flooded, 0.99) / percentile(alone, 0.99)
+  const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
   console.log(
-    `${name}: p99 ${before.toFixed(1)} → ${after.toFixed(1)} ms, ratio ${ratio}; median ${middle} ms`
+    `${setting.name}: p99 ${told(0.99)}, ratio ${all.toFixed(2)}; by round ${percentile(ratios, 0.5).toFixed(2)} ` +
+      `(${range}); median ${told(0.5)}; ${alone.length} samples`
   )
 })
 
-const program = Effect.gen(function* () {
-  yield* compare("workers, turns by connection ", () =>
-    Handler.each(work).pipe(Workers.limit({ concurrency: 128 }))
-  )
-  // For comparison: the permits of a plain semaphore go to messages in the order in which they came.
-  yield* compare("a semaphore, first come first", () => {
-    const semaphore = Semaphore.makeUnsafe(permits)
-    return Handler.each((line: string, connection: Connection<string, string>) =>
-      Semaphore.withPermit(semaphore, work(line, connection))
-    ).pipe(Handler.concurrency(128))
-  })
-})
-
-await Effect.runPromise(program.pipe(Effect.provide(Layer.fresh(Workers.layer({ permits })))))
+const rounds = Number(process.argv[2] ?? 5)
+await Effect.runPromise(Effect.forEach(settings, (setting) => compare(setting, rounds), { discard: true }))
 process.exit(0)

@@ -129,7 +129,8 @@ export interface Connections<out In, in Out> {
    *
    * No connection is visited twice at a time: one whose visit lasts longer than the period is left out until it is over.
    * Where not all visits of a round could begin in time, they go on, and the next round is left out. A visit ends with
-   * its connection, and its failure closes that connection as the handler's would, and no other.
+   * its connection, and its failure closes that connection as the handler's would, and no other. A connection that has
+   * switched to another protocol is left out.
    */
   readonly runEvery: <A, E, R>(
     period: Duration.Input,

@@ -113,12 +113,14 @@ export interface GroupSendOptions<in Message> {
 export interface Groups<in out Key, in out Message> {
   /**
    * Makes a connection a member until it leaves or ends. True if it is one from now on; false if it was one before, or
-   * is closed or about to be. Fails where a bound of the options is reached.
+   * is closed or about to be, or is held as what it was before it switched to another protocol. Fails where a bound of
+   * the options is reached.
    *
    * A connection whose messages are others than the group's says with `as` what it gets instead. The same function for
    * all of a server, or the message is encoded for each function anew. One that throws is a defect of the sender's.
    *
-   * A connection that switches to another protocol gets nothing from then on (`closed`), until it joins again.
+   * A connection that switches to another protocol gets nothing from then on (`closed`), until it joins again as what the
+   * switch gave.
    */
   readonly join: {
     (key: Key, connection: Connection<unknown, Message>): Effect.Effect<boolean, GroupLimitReached>

@@ -136,7 +136,8 @@ export const map = <In, Out>(
  * One function for each tag of the messages that come in; the compiler asks for every one.
  *
  * Messages are handled in order, one after the other. Those of a tagged protocol whose id nobody knows go to
- * `otherwise`, or are left out; they are counted in either case.
+ * `otherwise`, or are left out; they are counted in either case. `filter`, `tap` and the keys of `orderBy` behind it in
+ * a pipe do not see them.
  *
  * **Example** (Two kinds of messages)
  *

@@ -195,40 +195,44 @@ export const limit: {
     const limited = fromPlan<In, Out, E | E2, R | R2 | Workers>({
       open: (connection) =>
         Effect.flatMap(ownWorkers, (workers) =>
-          Effect.map(inner.open(connection), (handle) => (message: In) => {
+          Effect.map(inner.open(connection), (handle) => {
             const { turns } = workers
-            if (!suspends && !turns.free && turns.waiting >= maxWaiting) {
-              if (options.overflow === "reject") {
-                workers.rejected++
-                return options.onBusy(message, connection)
+            const owner = turns.owner(connection)
+            return (message: In) => {
+              if (!suspends && !turns.free && turns.waiting >= maxWaiting) {
+                if (options.overflow === "reject") {
+                  workers.rejected++
+                  return options.onBusy(message, connection)
+                }
+                workers.dropped++
+                return Exit.void
               }
-              workers.dropped++
-              return Exit.void
+              return withPermit(
+                turns,
+                owner,
+                Effect.suspend(() => handle(message))
+              )
             }
-            return withPermit(
-              turns,
-              connection,
-              Effect.suspend(() => handle(message))
-            )
           })
         ),
       openBatch: suspends
         ? (connection) =>
             Effect.flatMap(ownWorkers, ({ turns }) => {
+              const owner = turns.owner(connection)
               if (inner.openBatch !== undefined) {
                 return Effect.map(
                   inner.openBatch(connection),
                   (handle) => (batch) =>
                     withPermit(
                       turns,
-                      connection,
+                      owner,
                       Effect.suspend(() => handle(batch))
                     )
                 )
               }
               return Effect.map(
                 inner.open(connection),
-                (handle) => (batch) => batchUnderPermit(turns, connection, batch, handle)
+                (handle) => (batch) => batchUnderPermit(turns, owner, batch, handle)
               )
             })
         : undefined,

@@ -114,10 +114,6 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
     return this.sender.sendWith
   }
 
-  get sendLast(): (message: Out) => Effect.Effect<void, SendError> {
-    return (message) => this.sender.sendLast(message)
-  }
-
   get end(): Effect.Effect<void> {
     return Effect.sync(() => this.outbound.close())
   }

@@ -7,6 +7,7 @@ import { CloseReason } from "../CloseReason.ts"
 import type { PolicyName } from "../Outbound.ts"
 import { ConnectionClosed, type MessageError } from "../SluiceError.ts"
 import type { Wire, WireReceiver } from "../Transport.ts"
+import { type CloseHook, CloseHooks } from "./closeHooks.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import type { DeadlineWatch } from "./deadlineWatch.ts"
@@ -36,9 +37,6 @@ interface Lost {
   readonly messages: number
   readonly bytes: number
 }
-
-/** What a handler wants done when its connection is closed. */
-type CloseHook = (reason: CloseReason) => Effect.Effect<unknown>
 
 export abstract class ConnectionLife<In, Out> implements WireReceiver {
   readonly id = ++lastId
@@ -82,7 +80,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   private onEnded: ((by: Ended) => void) | undefined
   /** There once somebody waits for it, or it has happened. */
   private overSignal: Signal | undefined
-  private hooks: Array<CloseHook> | undefined
+  private hooks: CloseHooks | undefined
 
   constructor(wire: Wire, shared: ConnectionShared<In, Out>) {
     this.wire = wire
@@ -349,27 +347,15 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     return lost
   }
 
-  /** Asks for something to be done when all is over, before anybody is told. */
+  /** Asks for something to be done when all is over, before anybody is told; at once where that is past. */
   onceClosed(hook: CloseHook): void {
-    this.hooks ??= []
-    this.hooks.push(hook)
+    this.hooks ??= new CloseHooks(this, this.finished.fired ? this.currentReason() : undefined)
+    this.hooks.add(hook)
   }
 
-  /** What was asked for, in that order, once; undefined for nothing. */
-  takeHooks(): Effect.Effect<void> | undefined {
-    const { hooks } = this
-    if (hooks === undefined) return undefined
-    this.hooks = undefined
-    const reason = this.currentReason()
-    return Effect.forEach(
-      hooks,
-      (hook) =>
-        Effect.catchCause(
-          Effect.suspend(() => hook(reason)),
-          (cause) => Effect.logError(`connection ${this.id}: what was to be done at its close failed`, cause)
-        ),
-      { discard: true }
-    )
+  /** Does what was asked for; undefined for nothing. */
+  runHooks(): Effect.Effect<void> | undefined {
+    return this.hooks?.run(this.currentReason())
   }
 
   /** The very end. Returns the reason. */

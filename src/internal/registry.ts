@@ -15,6 +15,7 @@ import type { ServerEvent } from "../Events.ts"
 import type { Policy } from "../Outbound.ts"
 import type { MessageError } from "../SluiceError.ts"
 import { type Address, formatAddress } from "../Transport.ts"
+import { awayFrom } from "./away.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionSet } from "./connectionSet.ts"
 import { type Addressee, sendToEach } from "./sendToEach.ts"
@@ -108,12 +109,6 @@ export class Registry<In, Out, E, R> implements Connections<In, Out> {
       Effect.catchTag("ConnectionClosed", () => Effect.succeed<Delivery>("closed"))
     )
   }
-}
-
-/** Why a connection takes no messages of the server's protocol, if so: it left it, or has not begun it. */
-const awayFrom = <In, Out>(connection: ConnectionImpl<In, Out>): "switched" | "closed" | undefined => {
-  if (connection.switched !== undefined) return "switched"
-  return connection.greeting === undefined ? undefined : "closed"
 }
 
 const addresseeOf = <In, Out, Message>(

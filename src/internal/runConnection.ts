@@ -49,7 +49,7 @@ export const runConnection: <In, Out, R>(
     : Effect.timeoutOption(connection.gone.await(), connection.shared.closeTimeout)
   connection.cut()
   yield* connection.gone.await()
-  const hooks = connection.takeHooks()
+  const hooks = connection.runHooks()
   if (hooks !== undefined) yield* runHooks(connection, hooks)
   return connection.finish()
 })

@@ -63,9 +63,9 @@ const deliver = <Message>(
       policy = under
       key = keyOf(under, message)
     }
-    // One that speaks another protocol by now would take the bytes for something else.
+    // One that speaks another protocol by now, or not yet its own, would take the bytes for something else.
     const offer =
-      connection.shared === addressee.shared
+      connection.shared === addressee.shared && connection.greeting === undefined
         ? offerFrame(connection, under, key, editions.of(addressee).frame)
         : "closed"
     if (offer === "queued") delivered.push(connection.id)

@@ -2,9 +2,18 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
+/** Someone who takes permits: a connection. */
+export interface Owner {
+  /** Permits that it has. */
+  held: number
+  /** Its waits, in their order. */
+  readonly waits: Array<Ticket>
+}
+
 /**
- * A semaphore that can be resized, with a line of owners instead of a line of waits. An owner that waits many times
- * over gets a permit when its turn comes, and then the others have theirs.
+ * A semaphore that can be resized, with a line of owners instead of a line of waits. Owners that have no permit come
+ * first, in the order in which they came or gave back their last one; then those that have some and want more, by turns.
+ * So whoever waits with empty hands waits for one permit to come back, and for those who waited so before.
  *
  * All of it is plain calls, so that a message that is handled at once costs no turn of any scheduler.
  */
@@ -14,8 +23,11 @@ export class Turns {
   /** How many wait. */
   waiting = 0
   private most: number
-  /** Who waits, in the order of their turns. */
-  private readonly lines = new Map<object, Array<Ticket>>()
+  private readonly owners = new WeakMap<object, Owner>()
+  /** Who waits with empty hands, in the order of their turns. */
+  private readonly first = new Set<Owner>()
+  /** Who waits for more. */
+  private readonly later = new Set<Owner>()
   private serving = false
 
   constructor(permits: number) {
@@ -31,36 +43,54 @@ export class Turns {
     this.serve()
   }
 
+  /** Whoever `key` stands for: one and the same for the same object. */
+  owner(key: object): Owner {
+    let owner = this.owners.get(key)
+    if (owner === undefined) {
+      owner = { held: 0, waits: [] }
+      this.owners.set(key, owner)
+    }
+    return owner
+  }
+
   /** Whether a permit is free, and nobody waits for it. */
   get free(): boolean {
     return this.taken < this.most && this.waiting === 0
   }
 
-  tryTake(): boolean {
+  tryTake(owner: Owner): boolean {
     if (!this.free) return false
     this.taken++
+    owner.held++
     return true
   }
 
-  release(): void {
+  release(owner: Owner): void {
     this.taken--
+    owner.held--
+    if (owner.held === 0 && this.later.delete(owner)) this.first.add(owner)
     this.serve()
   }
 
   join(ticket: Ticket): void {
-    const line = this.lines.get(ticket.owner)
-    if (line === undefined) this.lines.set(ticket.owner, [ticket])
-    else line.push(ticket)
+    const { owner } = ticket
+    owner.waits.push(ticket)
+    // One that waits already keeps its place.
+    this.lineOf(owner).add(owner)
     this.waiting++
   }
 
   leave(ticket: Ticket): void {
-    const line = this.lines.get(ticket.owner)
-    const index = line?.indexOf(ticket) ?? -1
-    if (line === undefined || index < 0) return
-    line.splice(index, 1)
-    if (line.length === 0) this.lines.delete(ticket.owner)
+    const { owner } = ticket
+    const index = owner.waits.indexOf(ticket)
+    if (index < 0) return
+    owner.waits.splice(index, 1)
+    if (owner.waits.length === 0) this.lineOf(owner).delete(owner)
     this.waiting--
+  }
+
+  private lineOf(owner: Owner): Set<Owner> {
+    return owner.held === 0 ? this.first : this.later
   }
 
   /** Hands out what is free. Those who are called may come back in here; one loop serves them all. */
@@ -69,16 +99,18 @@ export class Turns {
     this.serving = true
     try {
       while (this.taken < this.most) {
-        const [turn] = this.lines
-        if (turn === undefined) return
-        const [owner, line] = turn
-        // To the end of the line of owners, if it wants more.
-        this.lines.delete(owner)
-        const ticket = line.shift()
+        const line = this.first.size > 0 ? this.first : this.later
+        const [owner] = line
+        if (owner === undefined) return
+        line.delete(owner)
+        const ticket = owner.waits.shift()
+        // Nobody is in a line who does not wait.
         if (ticket === undefined) continue
-        if (line.length > 0) this.lines.set(owner, line)
         this.waiting--
         this.taken++
+        owner.held++
+        // To the end of the line, if it wants more.
+        if (owner.waits.length > 0) this.later.add(owner)
         ticket.grant()
       }
     } finally {
@@ -89,12 +121,12 @@ export class Turns {
 
 /** One holder of a permit: waits for it, has it, gives it back. */
 export class Ticket {
-  readonly owner: object
+  readonly owner: Owner
   private readonly turns: Turns
   private held = false
   private resume: (() => void) | undefined
 
-  constructor(turns: Turns, owner: object) {
+  constructor(turns: Turns, owner: Owner) {
     this.turns = turns
     this.owner = owner
   }
@@ -102,7 +134,7 @@ export class Ticket {
   /** Waits for a permit. Whoever calls it calls `give` in the end, however it ended. */
   get take(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.turns.tryTake()) {
+      if (this.turns.tryTake(this.owner)) {
         this.held = true
         return Exit.void
       }
@@ -123,7 +155,7 @@ export class Ticket {
     this.resume = undefined
     if (this.held) {
       this.held = false
-      this.turns.release()
+      this.turns.release(this.owner)
     } else {
       this.turns.leave(this)
     }
@@ -141,7 +173,7 @@ export class Ticket {
 /** Runs an effect under a permit. */
 export const withPermit = <A, E, R>(
   turns: Turns,
-  owner: object,
+  owner: Owner,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
@@ -158,7 +190,7 @@ export const withPermit = <A, E, R>(
  */
 export const batchUnderPermit = <A, E, R>(
   turns: Turns,
-  owner: object,
+  owner: Owner,
   batch: ReadonlyArray<A>,
   handle: (message: A) => Effect.Effect<unknown, E, R>
 ): Effect.Effect<void, E, R> =>

@@ -1,6 +1,7 @@
 /** Visits to all connections of a server, round by round. */
 import * as Effect from "effect/Effect"
 import type { Timer } from "../Connection.ts"
+import { awayFrom } from "./away.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionSet } from "./connectionSet.ts"
 import type { DeadlineScheduler, Scheduled } from "./deadlineScheduler.ts"
@@ -58,7 +59,7 @@ export class Visits<In, Out, E, R> implements Timer, Scheduled {
     Effect.sync(() => {
       if (this.over) return false
       this.roundAt = this.set.shared.now() + delayOf(delay)
-      this.scheduler.arm(this, this.roundAt)
+      this.scheduler.arm(this, this.lookAt(this.set.shared.now()))
       return true
     })
 
@@ -73,6 +74,11 @@ export class Visits<In, Out, E, R> implements Timer, Scheduled {
     }
     for (let begun = 0; begun < perTurn && this.underway && this.hasRoom && !this.over; begun++) this.begin()
     if (this.over) return never
+    return this.lookAt(now)
+  }
+
+  /** When to look again: at once where a round has visits to begin. */
+  private lookAt(now: number): number {
     return this.underway && this.hasRoom ? now : this.roundAt
   }
 
@@ -95,6 +101,8 @@ export class Visits<In, Out, E, R> implements Timer, Scheduled {
       this.next = 0
     }
     if (connection === undefined || connection.ending || this.visited.has(connection)) return
+    // Whoever speaks another protocol by now takes nothing that a visit could send.
+    if (awayFrom(connection) !== undefined) return
     this.visited.add(connection)
     connection.runOwn(
       Effect.suspend(() => this.visit(connection)),

@@ -19,7 +19,7 @@ export class WorkersImpl {
   get withPermit() {
     return (owner: object) =>
       <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-        withPermit(this.turns, owner, effect)
+        withPermit(this.turns, this.turns.owner(owner), effect)
   }
 
   get resize() {

@@ -1,6 +1,6 @@
 /** What stands around the handler of a connection. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Logger } from "effect"
+import { Deferred, Effect, Fiber, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { CloseReason } from "../../src/CloseReason.ts"
 import type { SendError } from "../../src/Connection.ts"
@@ -255,6 +255,26 @@ describe("goodbye", () => {
       peer.wire.end()
       yield* closed
       assert.deepStrictEqual(peer.lines(), ["a"])
+    }).pipe(provideMemory)
+  )
+
+  it.effect("is left out where our side has ended already: no failure", () =>
+    Effect.gen(function* () {
+      const { client, reasons, server } = yield* serve(
+        Handler.goodbye((_connection: Peer) => Effect.succeed("bye"))((connection) =>
+          Effect.andThen(connection.end, Stream.runDrain(connection.messages))
+        )
+      )
+      const peer = yield* client
+      yield* settle
+      const stop = yield* Effect.forkChild(server.stop, { startImmediately: true })
+      yield* settle
+      peer.wire.end()
+      yield* Fiber.join(stop)
+      assert.deepStrictEqual(
+        reasons.map(({ _tag }) => _tag),
+        ["ServerStopped"]
+      )
     }).pipe(provideMemory)
   )
 })

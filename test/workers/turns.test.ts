@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { Ticket, Turns, withPermit } from "../../src/internal/turns.ts"
+import { Random } from "../../src/testing/random.ts"
 
 /** Someone who holds a permit until told. */
 const hold = Effect.fnUntraced(function* (turns: Turns, owner: object, order: Array<string>, name: string) {
@@ -10,7 +11,9 @@ const hold = Effect.fnUntraced(function* (turns: Turns, owner: object, order: Ar
     Effect.sync(() => order.push(name)),
     Deferred.await(gate)
   )
-  const fiber = yield* Effect.forkChild(withPermit(turns, owner, body), { startImmediately: true })
+  const fiber = yield* Effect.forkChild(withPermit(turns, turns.owner(owner), body), {
+    startImmediately: true
+  })
   return { done: Effect.andThen(Deferred.succeed(gate, undefined), Fiber.join(fiber)), fiber }
 })
 
@@ -29,7 +32,29 @@ describe("turns", () => {
       assert.deepStrictEqual([turns.taken, turns.waiting], [1, 8])
       yield* first.done
       yield* Effect.forEach(rest, ({ done }) => done, { concurrency: "unbounded" })
-      assert.deepStrictEqual(order.join(" "), "flood flood a b flood b flood flood flood")
+      assert.deepStrictEqual(order.join(" "), "flood a b flood b flood flood flood flood")
+      assert.deepStrictEqual([turns.taken, turns.waiting], [0, 0])
+    })
+  )
+
+  it.effect("L-W10: whoever has no permit comes before those who have one and want more", () =>
+    Effect.gen(function* () {
+      const turns = new Turns(3)
+      const [flood, a] = [{}, {}]
+      const order: Array<string> = []
+      const held = []
+      for (let i = 0; i < 6; i++) held.push(yield* hold(turns, flood, order, `f${i}`))
+      held.push(yield* hold(turns, a, order, "a0"))
+      held.push(yield* hold(turns, a, order, "a1"))
+      assert.deepStrictEqual(order, ["f0", "f1", "f2"])
+      // The flood stood in the line before, with two permits in hand.
+      yield* held[0]?.done ?? Effect.void
+      assert.deepStrictEqual(order.slice(3), ["a0"])
+      // Now both have some, and take turns.
+      yield* held[1]?.done ?? Effect.void
+      yield* held[2]?.done ?? Effect.void
+      assert.deepStrictEqual(order.slice(4), ["f3", "a1"])
+      yield* Effect.forEach(held.slice(3), ({ done }) => done, { concurrency: "unbounded" })
       assert.deepStrictEqual([turns.taken, turns.waiting], [0, 0])
     })
   )
@@ -39,9 +64,9 @@ describe("turns", () => {
     () =>
       Effect.gen(function* () {
         const turns = new Turns(2)
-        yield* withPermit(turns, {}, Effect.void)
-        yield* Effect.exit(withPermit(turns, {}, Effect.fail("failed")))
-        yield* Effect.exit(withPermit(turns, {}, Effect.die("died")))
+        yield* withPermit(turns, turns.owner({}), Effect.void)
+        yield* Effect.exit(withPermit(turns, turns.owner({}), Effect.fail("failed")))
+        yield* Effect.exit(withPermit(turns, turns.owner({}), Effect.die("died")))
         assert.strictEqual(turns.taken, 0)
         const order: Array<string> = []
         const owner = {}
@@ -81,7 +106,7 @@ describe("turns", () => {
 
   it("ten thousand who wait and are done at once take no stack", () => {
     const turns = new Turns(1)
-    const holder = new Ticket(turns, {})
+    const holder = new Ticket(turns, turns.owner({}))
     const begin = Effect.runFork(holder.take)
     assert.isDefined(begin.pollUnsafe())
     let done = 0
@@ -89,7 +114,7 @@ describe("turns", () => {
       Effect.runFork(
         withPermit(
           turns,
-          {},
+          turns.owner({}),
           Effect.sync(() => done++)
         )
       )
@@ -97,5 +122,68 @@ describe("turns", () => {
     assert.strictEqual(turns.waiting, 10_000)
     holder.give()
     assert.deepStrictEqual([done, turns.taken, turns.waiting], [10_000, 0, 0])
+  })
+
+  it("at random: no permit is lost, nobody is forgotten, nobody is passed over for one who has more", () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = new Random(seed)
+      let permits = 1 + random.below(4)
+      const turns = new Turns(permits)
+      const keys = Array.from({ length: 5 }, () => ({}))
+      const held = new Map<object, number>(keys.map((key) => [key, 0]))
+      const waiting: Array<Holder> = []
+      const holding: Array<Holder> = []
+      interface Holder {
+        readonly key: object
+        readonly ticket: Ticket
+      }
+      const begun = (holder: Holder) => {
+        const place = waiting.indexOf(holder)
+        if (place >= 0) {
+          // Those who have nothing are served before those who have something, each in its own order.
+          const mine = held.get(holder.key) ?? 0
+          if (mine > 0) assert.isTrue(waiting.every(({ key }) => (held.get(key) ?? 0) > 0))
+          assert.strictEqual(
+            waiting.find(({ key }) => key === holder.key),
+            holder
+          )
+          waiting.splice(place, 1)
+        }
+        holding.push(holder)
+        held.set(holder.key, (held.get(holder.key) ?? 0) + 1)
+      }
+      const ask = () => {
+        const key = keys[random.below(keys.length)] ?? {}
+        const holder: Holder = { key, ticket: new Ticket(turns, turns.owner(key)) }
+        const free = holding.length < permits && waiting.length === 0
+        if (!free) waiting.push(holder)
+        Effect.runFork(Effect.map(holder.ticket.take, () => begun(holder)))
+        assert.strictEqual(holding.includes(holder), free)
+      }
+      const give = (holder: Holder | undefined, from: Array<Holder>) => {
+        if (holder === undefined) return
+        from.splice(from.indexOf(holder), 1)
+        if (from === holding) held.set(holder.key, (held.get(holder.key) ?? 0) - 1)
+        holder.ticket.give()
+        // A second time is nothing.
+        if (random.below(4) === 0) holder.ticket.give()
+      }
+      for (let step = 0; step < 400; step++) {
+        const choice = random.below(10)
+        if (choice < 5) ask()
+        else if (choice < 8) give(holding[random.below(holding.length)], holding)
+        else if (choice === 8) give(waiting[random.below(waiting.length)], waiting)
+        else {
+          permits = 1 + random.below(6)
+          turns.resize(permits)
+        }
+        assert.deepStrictEqual([turns.taken, turns.waiting], [holding.length, waiting.length], `seed ${seed}`)
+        // Nobody waits while there is a permit.
+        assert.isTrue(waiting.length === 0 || holding.length >= permits, `seed ${seed}, step ${step}`)
+      }
+      while (holding.length > 0) give(holding[0], holding)
+      assert.deepStrictEqual([turns.taken, turns.waiting, waiting.length], [0, 0, 0])
+      for (const key of keys) assert.deepStrictEqual(turns.owner(key), { held: 0, waits: [] })
+    }
   })
 })

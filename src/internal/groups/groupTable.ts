@@ -63,7 +63,7 @@ export class GroupTable<Key, Message> implements Groups<Key, Message> {
   ): Effect.Effect<boolean, GroupLimitReached> =>
     Effect.suspend(() => {
       const connection = peerOf(member)
-      if (this.ended || connection.ending) return Effect.succeed(false)
+      if (this.ended || connection.ending || isPast(connection, member)) return Effect.succeed(false)
       const group = this.table.get(key)
       const before = group?.members.get(connection)
       if (group !== undefined && before !== undefined) {
@@ -100,8 +100,7 @@ export class GroupTable<Key, Message> implements Groups<Key, Message> {
     Effect.sync(() => this.partFromAll(peerOf(member), false))
 
   readonly members: Groups<Key, Message>["members"] = (key) =>
-    // A connection whose messages nobody knows is one that nobody sends to by itself.
-    Effect.sync(() => Array.from(this.table.get(key)?.members.keys() ?? []) as ReadonlyArray<Member>)
+    Effect.sync(() => Array.from(this.table.get(key)?.members.keys() ?? [], memberOf))
 
   readonly groupsOf: Groups<Key, Message>["groupsOf"] = (member) =>
     Effect.sync(() => Array.from(this.belongings.get(peerOf(member))?.groups ?? [], ({ key }) => key))
@@ -207,6 +206,13 @@ const none: ReadonlySet<unknown> = new Set()
 const listOf = <A>(value: A | ReadonlyArray<A>): ReadonlyArray<A> =>
   // No single value is an array.
   Array.isArray(value) ? (value as ReadonlyArray<A>) : [value as A]
+
+/** Whether it is held as what it was before it switched: the messages of that protocol are not for it any more. */
+const isPast = (connection: Peer, member: Member): boolean => memberOf(connection) !== member
+
+const memberOf = (connection: Peer): Member =>
+  // A connection whose messages nobody knows is one that nobody sends to by itself.
+  connection.speaking as Member
 
 const peerOf = (member: Member): Peer => {
   const core = coreOf(member)

@@ -7,6 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { Connection } from "../../Connection.ts"
 import type { ConnectionClosed } from "../../SluiceError.ts"
+import { UnknownMessage } from "../codec/tagged.ts"
 import { settled } from "../settled.ts"
 import type { FlowPlan, Handle } from "./perMessage.ts"
 
@@ -72,7 +73,7 @@ class Flow<In, E, R> {
 
   /** Runs what takes the messages. */
   begin(taking: Effect.Effect<void, E | ConnectionClosed, R>): void {
-    this.own(this.fork(taking), (exit) => {
+    this.own(taking, (exit) => {
       // A connection that broke has still had its messages handled, as far as they were accepted.
       if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) this.end(exit)
       else this.ending = exit
@@ -121,7 +122,8 @@ class Flow<In, E, R> {
 
   private offer(message: In): void {
     if (this.over) return
-    const key = this.key?.(message)
+    // Keys are of messages that are known; the others keep their order among themselves.
+    const key = message instanceof UnknownMessage ? undefined : this.key?.(message)
     if (this.key !== undefined) {
       const lane = this.lanes.get(key)
       if (lane !== undefined) {
@@ -163,7 +165,7 @@ class Flow<In, E, R> {
         if (entry !== undefined) entry = this.next(entry)
       }
     })
-    this.own(this.fork(work), (exit) => {
+    this.own(work, (exit) => {
       if (Exit.isFailure(exit)) this.end(exit)
     })
   }
@@ -184,9 +186,15 @@ class Flow<In, E, R> {
     return entry
   }
 
-  /** Keeps a fiber for as long as it runs. */
-  private own<A, E2>(fiber: Fiber.Fiber<A, E2>, onExit: (exit: Exit.Exit<A, E2>) => void): void {
-    this.fibers.add(fiber)
+  /** Runs an effect in a fiber that is kept for as long as it runs. */
+  private own<A, E2>(effect: Effect.Effect<A, E2, R>, onExit: (exit: Exit.Exit<A, E2>) => void): void {
+    const fiber = this.fork(
+      // Kept before it does anything: what it does first may be to close its own connection.
+      Effect.withFiber<A, E2, R>((fiber) => {
+        this.fibers.add(fiber)
+        return effect
+      })
+    )
     fiber.addObserver((exit) => {
       this.fibers.delete(fiber)
       if (!this.over) onExit(exit)

@@ -2,9 +2,11 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
 import type { CloseReason } from "../../CloseReason.ts"
 import type { Connection, SendError } from "../../Connection.ts"
 import type { Handler } from "../../Handler.ts"
+import { holdingOf } from "../coreOf.ts"
 import { ownConnection } from "./shared.ts"
 
 /**
@@ -91,11 +93,19 @@ export const goodbye =
   (handler) =>
   (connection) =>
     Effect.flatMap(ownConnection(connection), (own) => {
-      const say = Effect.flatMap(
-        Effect.suspend(() => message(connection)),
-        (last) => own.sendLast(last)
+      // Only who still speaks the protocol of the message can say it, and only while our side is open.
+      const say = Effect.suspend(() => message(connection)).pipe(
+        Effect.flatMap((last): Effect.Effect<void, SendError> => {
+          if (own.speaking !== connection) return Effect.void
+          return holdingOf(connection)?.sender.sendLast(last) ?? Effect.void
+        }),
+        Effect.catchIf(Predicate.isTagged("ConnectionClosed"), () => Effect.void)
       )
-      return Effect.flatMap(connection.fork(Effect.andThen(connection.draining, say)), (saying) =>
-        Effect.flatMap(handler(connection), () => (own.drainBegun.fired ? Fiber.join(saying) : Effect.void))
+      const saying = Effect.andThen(
+        connection.draining,
+        Effect.suspend(() => (own.speaking === connection ? say : Effect.void))
+      )
+      return Effect.flatMap(connection.fork(saying), (fiber) =>
+        Effect.flatMap(handler(connection), () => (own.drainBegun.fired ? Fiber.join(fiber) : Effect.void))
       )
     })

@@ -1,6 +1,7 @@
 /** Combinators that say how many messages there may be: `concurrency`, `orderBy`, `buffer`, `rateLimit`, `loadShed`. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Connection } from "../../Connection.ts"
 import { Overloaded } from "../../SluiceError.ts"
 import { settled } from "../settled.ts"
@@ -30,8 +31,8 @@ export const concurrency = (
  * keys at the same time: up to `concurrency`, 1 to 1 000 000, default 16. Keys are compared as those of a `Map` are,
  * and forgotten as soon as none of their messages is left. Wherever it stands in the pipe.
  *
- * Up to 64 messages, or as many as `buffer` says and at least one, are taken and wait behind busy keys, so that other keys can overtake
- * them; then none is taken.
+ * Up to 64 messages, or as many as `buffer` says and at least one, are taken and wait behind busy keys, so that other
+ * keys can overtake them; then none is taken.
  *
  * **Example** (Each account in order)
  *
@@ -121,6 +122,11 @@ class Tokens {
     return true
   }
 
+  /** A token that was taken was not needed. */
+  giveBack(): void {
+    this.tokens = Math.min(this.burst, this.tokens + 1)
+  }
+
   private refill(now: number): void {
     if (this.at !== undefined) {
       this.tokens = Math.min(this.burst, this.tokens + (now - this.at) * this.perMilli)
@@ -169,7 +175,11 @@ export const rateLimit: {
             }
             const wait = tokens.take(now())
             if (wait === 0) return handle(message)
-            return Effect.flatMap(Effect.sleep(Math.ceil(wait)), () => handle(message))
+            const waited = Effect.onInterrupt(Effect.sleep(Math.ceil(wait)), () => {
+              tokens.giveBack()
+              return Exit.void
+            })
+            return Effect.flatMap(waited, () => handle(message))
           }
         })
       )

@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
 import type { Connection } from "../../Connection.ts"
 import { HandlerTimeout } from "../../SluiceError.ts"
+import { UnknownMessage } from "../codec/tagged.ts"
 import { coreOf } from "../coreOf.ts"
 import { settled } from "../settled.ts"
 import { type PerMessage, wrap } from "./perMessage.ts"
@@ -191,7 +192,8 @@ const filtered = <In, Out, E, R, E2, R2>(
   wrap(self, (inner, connection) => {
     const core = coreOf(connection)
     return Effect.map(inner, (handle) => (message: In): Effect.Effect<unknown, E | E2, R | R2> => {
-      if (predicate(message)) return handle(message)
+      // What nobody knows the type of goes to the route for it.
+      if (message instanceof UnknownMessage || predicate(message)) return handle(message)
       if (core !== undefined) core.reader.messages.filtered++
       return options.otherwise?.(message, connection) ?? Exit.void
     })
@@ -210,6 +212,7 @@ export const tap =
   <E, R>(self: PerMessage<In, Out, E, R>) =>
     wrap(self, (inner, connection) =>
       Effect.map(inner, (handle) => (message: In): Effect.Effect<unknown, E | E2, R | R2> => {
+        if (message instanceof UnknownMessage) return handle(message)
         const tapped = f(message, connection)
         const exit = settled(tapped)
         return exit !== undefined && Exit.isSuccess(exit)
