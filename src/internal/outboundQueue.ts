@@ -316,12 +316,10 @@ export class OutboundQueue {
     this.wakeWriter?.()
   }
 
-  /** The writer fiber's wait: until something can be flushed, or the queue is closed and can be finished. */
+  /** The writer fiber's wait: until the wire has room again, or the queue is closed and can be finished. */
   awaitWork(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      // What was offered since the last flush may have found nobody to wake.
-      const due = this.closed || (this.waitingBytes > 0 && !this.scheduled)
-      if (due && !this.blocked) return resume(Exit.void)
+      if (this.closed && !this.blocked) return resume(Exit.void)
       this.wakeWriter = () => {
         this.wakeWriter = undefined
         resume(Exit.void)
@@ -361,7 +359,7 @@ export class OutboundQueue {
     // Receipts are for data, which still waits while the control lane goes first.
     const receipts = this.dataBytes === 0 ? this.receipts : none
     if (receipts !== none) this.receipts = none
-    const written = receipts === none ? undefined : () => callAll(receipts)
+    const written = receipts === none ? undefined : () => receipts.forEach((receipt) => receipt())
     if (!this.wire.write(bytes, written)) {
       this.blocked = true
       this.undrained = bytes.length
@@ -384,9 +382,8 @@ export class OutboundQueue {
   /** The end of the microtask. The writer fiber is needed only for what comes behind: the end of our side. */
   flushNow(): void {
     this.scheduled = false
-    if (this.blocked) return
     this.flush()
-    if (this.closed) this.wakeWriter?.()
+    if (this.closed && !this.blocked) this.wakeWriter?.()
   }
 
   private wakeSenders(): void {
@@ -399,7 +396,3 @@ const shareFrom = 4096
 
 // Shared by all empty queues, so that an idle connection holds no arrays. Never written to.
 const none: Array<never> = []
-
-const callAll = (receipts: ReadonlyArray<() => void>): void => {
-  for (const receipt of receipts) receipt()
-}

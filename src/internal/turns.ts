@@ -140,7 +140,7 @@ export class Ticket {
       }
       return Effect.callback<void>((resume) => {
         // One may have been given back since.
-        if (this.turns.tryTake()) {
+        if (this.turns.tryTake(this.owner)) {
           this.held = true
           return resume(Exit.void)
         }

@@ -118,9 +118,10 @@ describe("at whatever moment it happens", () => {
     Effect.gen(function* () {
       for (const moment of moments) {
         const turns = new Turns(1)
-        assert.isTrue(turns.tryTake())
-        const fiber = yield* begin(withPermit(turns, {}, Effect.succeed("done")), moment)
-        turns.release()
+        const [one, other] = [turns.owner({}), turns.owner({})]
+        assert.isTrue(turns.tryTake(one))
+        const fiber = yield* begin(withPermit(turns, other, Effect.succeed("done")), moment)
+        turns.release(one)
         assert.strictEqual(yield* outcome(fiber), "done", `after ${moment} turns`)
         assert.strictEqual(turns.taken, 0)
       }
