@@ -77,8 +77,6 @@ export interface ClientOptions
   extends Omit<Client.MakeOptions<Uint8Array, Uint8Array>, "whenDown" | "onConnect" | "onConnectTimeout">,
     FramingOptions {}
 
-type Take = (clientId: number, message: RpcMessage.FromClientEncoded) => Effect.Effect<void>
-
 /**
  * Starts a server, and hands its clients to an `RpcServer`. A client's id is that of its connection.
  *
@@ -106,7 +104,7 @@ export const makeServer: (
     const message = `must be a whole number of 1 or more, is ${maxCalls}`
     return yield* new InvalidConfig({ problems: [{ path: "maxCalls", message }] })
   }
-  let take: Take = () => Effect.void
+  let take: Parameters<RpcServer.Protocol["Service"]["run"]>[0] = () => Effect.void
 
   const reply = (caller: Caller, message: RpcMessage.FromServerEncoded): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -304,9 +302,11 @@ export const makeClient = (
       let failure = lostError("not connected yet")
 
       const broadcast = (message: RpcMessage.FromServerEncoded): Effect.Effect<void> => {
+        // One that has just been made may have asked already, and is told when it runs.
+        const told = new Set([...clientIds, ...askers.values()])
         if (message._tag === "Defect" || message._tag === "ClientProtocolError") askers.clear()
         return Effect.uninterruptible(
-          Effect.forEach([...clientIds], (clientId) => write(clientId, message), { discard: true })
+          Effect.forEach(told, (clientId) => write(clientId, message), { discard: true })
         )
       }
 

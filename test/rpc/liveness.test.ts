@@ -115,7 +115,7 @@ describe("an RPC server and its clients", () => {
     }).pipe(memory)
   )
 
-  it.live("no more connections than may be: the next one is refused, until there is room", () =>
+  it.effect("no more connections than may be: the next one is refused, until there is room", () =>
     Effect.gen(function* () {
       const { server } = yield* serve({ admission: { maxConnections: 1 } })
       const first = yield* Scope.fork(yield* Effect.scope)
