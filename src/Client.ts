@@ -362,7 +362,7 @@ export interface Pool<out In, in Out> {
   ) => Effect.Effect<A, E | PoolUnavailable, R>
   /** Sends one message over the connection with the least in flight; over another one where that is closing. */
   readonly send: (message: Out) => Effect.Effect<void, MessageError | PoolUnavailable>
-  /** The messages of all connections; in order for each of them. Somebody should take them, or reading stops. */
+  /** Those of all connections, each in order; taken by nobody, they stop reading. Fails once all have given up. */
   readonly messages: Stream.Stream<In, ClientEnded>
   /** Its clients at this moment. */
   readonly members: Effect.Effect<ReadonlyArray<PoolMember>>

@@ -203,14 +203,13 @@ export const makeReceiver = (options: ReceiverOptions = {}): Effect.Effect<Recei
           if (known !== undefined) return Deferred.await(known as Deferred.Deferred<A, E>)
           const result = Deferred.makeUnsafe<A, E>()
           window.begin(id, result)
-          const handling = Effect.onExit(handle, (exit) => {
-            window.settle(id, exit._tag === "Success", now())
-            return Deferred.done(result, exit)
-          })
-          return Effect.andThen(
-            Effect.forkIn(Effect.exit(handling), scope, { startImmediately: true }),
-            Deferred.await(result)
+          const begun = Effect.map(Effect.forkIn(handle, scope, { startImmediately: true }), (fiber) =>
+            fiber.addObserver((exit) => {
+              window.settle(id, exit._tag === "Success", now())
+              Deferred.doneUnsafe(result, exit)
+            })
           )
+          return Effect.andThen(Effect.uninterruptible(begun), Deferred.await(result))
         })
     }
   })

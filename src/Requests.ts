@@ -253,7 +253,7 @@ export interface RequestOptions {
 /**
  * The requests of a client, on its connection to the server.
  *
- * They are the connection's own: whoever asks for them gets the same, with the first one's options.
+ * They are the connection's own: whoever asks for them gets the same. Options that are given hold for all from then on.
  *
  * **Example** (Time of day)
  *

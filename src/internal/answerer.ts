@@ -32,6 +32,12 @@ class Failed {
   }
 }
 
+/** A request that is being answered. */
+interface Running {
+  fiber: Fiber.Fiber<unknown> | undefined
+  cancelled: boolean
+}
+
 const failed = (error: unknown): Failed => new Failed(error)
 
 /**
@@ -47,7 +53,10 @@ export class Answerer<In, Out> {
   /** Requests on their way to the dispatcher, by id. */
   private readonly waiting = new Map<unknown, In>()
   private readonly cancelled = new Set<In>()
-  private readonly running = new Map<unknown, Fiber.Fiber<unknown> | undefined>()
+  /** Those whose answer is wanted, by id. */
+  private readonly running = new Map<unknown, Running>()
+  /** How many run, those that were cancelled and are not over yet included. */
+  private active = 0
   private stopped = false
   private wake: (() => void) | undefined
 
@@ -57,7 +66,7 @@ export class Answerer<In, Out> {
   }
 
   get inFlight(): number {
-    return this.running.size
+    return this.active
   }
 
   /** A request came. Says whether it is one to answer: an id that is in use could not be answered apart. */
@@ -70,31 +79,40 @@ export class Answerer<In, Out> {
     return true
   }
 
-  /** The other end does not want the answer any more. */
+  /** The other end does not want the answer any more, and may use the id again at once. */
   cancel(id: unknown): void {
     const request = this.waiting.get(id)
     if (request !== undefined) {
       this.waiting.delete(id)
       this.cancelled.add(request)
-    } else {
-      this.running.get(id)?.interruptUnsafe()
+      return
     }
+    const running = this.running.get(id)
+    if (running === undefined) return
+    this.running.delete(id)
+    running.cancelled = true
+    running.fiber?.interruptUnsafe()
   }
 
   /** Nobody hears an answer any more. */
   stop(): void {
     this.stopped = true
-    for (const fiber of [...this.running.values()]) fiber?.interruptUnsafe()
+    for (const { fiber } of [...this.running.values()]) fiber?.interruptUnsafe()
   }
 
   /** One message, in its turn. Completes when the next may come. */
   dispatch<R, E>(message: In, answers: Answers<In, Out, R, E>): Effect.Effect<unknown, E, R> {
     const tag = tagOf(message) ?? ""
+    if (this.plan.cancels.has(tag)) {
+      // It came before anybody answered, as what it cancels did.
+      this.cancel(fieldOf(message, this.plan.field))
+      return Effect.void
+    }
     const answer = answers.table.get(tag)
     const tags = this.plan.answers[tag]
     if (answer === undefined || tags === undefined)
       return answers.otherwise(message, this.connection.speaking)
-    return this.running.size < answers.concurrency
+    return this.active < answers.concurrency
       ? this.begin(message, tags, answer)
       : Effect.flatMap(this.awaitFewer(answers.concurrency), () => this.begin(message, tags, answer))
   }
@@ -106,11 +124,11 @@ export class Answerer<In, Out> {
 
   private awaitFewer(than: number): Effect.Effect<void> {
     return Effect.whileLoop({
-      while: () => this.running.size >= than,
+      while: () => this.active >= than,
       body: () =>
         Effect.callback<void>((resume) => {
           // An answer may have been through since the loop looked.
-          if (this.running.size < than) return resume(Exit.void)
+          if (this.active < than) return resume(Exit.void)
           this.wake = () => resume(Exit.void)
         }),
       step: () => {}
@@ -125,14 +143,18 @@ export class Answerer<In, Out> {
     const id = fieldOf(request, this.plan.field)
     if (this.waiting.get(id) === request) this.waiting.delete(id)
     if (this.cancelled.delete(request) || this.stopped) return Effect.void
-    this.running.set(id, undefined)
+    const running: Running = { fiber: undefined, cancelled: false }
+    this.running.set(id, running)
+    this.active++
     const answering = Effect.catchCause(this.answer(request, id, tags, answer), (cause) =>
       Effect.sync(() => this.defect(cause))
     )
     return Effect.map(Effect.forkChild(answering, { startImmediately: true }), (fiber) => {
-      if (fiber.pollUnsafe() === undefined) this.running.set(id, fiber)
+      running.fiber = fiber
+      if (running.cancelled) fiber.interruptUnsafe()
       fiber.addObserver(() => {
-        this.running.delete(id)
+        this.active--
+        if (this.running.get(id) === running) this.running.delete(id)
         const { wake } = this
         this.wake = undefined
         wake?.()

@@ -359,7 +359,12 @@ export class OutboundQueue {
     // Receipts are for data, which still waits while the control lane goes first.
     const receipts = this.dataBytes === 0 ? this.receipts : none
     if (receipts !== none) this.receipts = none
-    const written = receipts === none ? undefined : () => receipts.forEach((receipt) => receipt())
+    const written =
+      receipts === none
+        ? undefined
+        : () => {
+            for (const receipt of receipts) receipt()
+          }
     if (!this.wire.write(bytes, written)) {
       this.blocked = true
       this.undrained = bytes.length

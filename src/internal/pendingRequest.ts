@@ -74,11 +74,15 @@ export abstract class Pending<In, Out> implements Scheduled {
     return Number.POSITIVE_INFINITY
   }
 
-  /** It ends without a reply, and there is nobody left to tell. */
+  /** It ends without a reply. The other end is told if it can be, or it would work for nobody until the wire is cut. */
   fail(error: ConnectionClosed): void {
-    const { over } = this
+    const { asker, over, sent, tags } = this
     this.finish()
-    if (!over) this.settle(Exit.fail(error))
+    if (over) return
+    if (sent && tags.cancel !== undefined) {
+      Effect.runFork(asker.connection.trySend(asker.cancelMessage(tags.cancel, this.id)))
+    }
+    this.settle(Exit.fail(error))
   }
 
   /** Drops the replies that are here. */

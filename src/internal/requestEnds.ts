@@ -68,10 +68,23 @@ const timeoutOf = (timeout: Duration.Input): number => {
   throw new RangeError(`timeout: must be a duration of 1ms or more, is ${millis}ms`)
 }
 
-const askSettings = ({ maxInFlight, streamBuffer, timeout }: AskOptions): AskSettings => ({
-  maxInFlight: count("maxInFlight", maxInFlight, 1024),
-  timeout: timeoutOf(timeout ?? "30 seconds"),
-  streamLimits: { maxMessages: count("streamBuffer", streamBuffer, 256), maxBytes: mebibyte }
+const defaults: AskSettings = {
+  maxInFlight: 1024,
+  timeout: 30_000,
+  streamLimits: { maxMessages: 256, maxBytes: mebibyte }
+}
+
+/** Options that are not given leave what there was. */
+const askSettings = (
+  { maxInFlight, streamBuffer, timeout }: AskOptions,
+  before: AskSettings
+): AskSettings => ({
+  maxInFlight: count("maxInFlight", maxInFlight, before.maxInFlight),
+  timeout: timeout === undefined ? before.timeout : timeoutOf(timeout),
+  streamLimits: {
+    ...before.streamLimits,
+    maxMessages: count("streamBuffer", streamBuffer, before.streamLimits.maxMessages)
+  }
 })
 
 /** The requests of a connection, made when they are first asked for. */
@@ -82,7 +95,9 @@ export const attach = <In, Out>(
 ): Exchange<In, Out> => {
   const own = coreOf(connection)
   if (own === undefined) throw new Error("requests need a connection of this library's own")
-  own.requests ??= new Exchange(own, plan, askSettings(options))
+  own.requests ??= new Exchange(own, plan, defaults)
+  const { asker } = own.requests
+  asker.settings = askSettings(options, asker.settings)
   return own.requests
 }
 

@@ -136,4 +136,29 @@ describe("a pool", () => {
       assert.deepStrictEqual((yield* Fiber.join(taking)).toSorted(), [..."012345678"])
     }).pipe(provideMemory)
   )
+
+  it.effect(
+    "has the messages of those that are left where others have given up, and fails when all have",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* flakyServer(echo)
+        yield* server.up
+        const pool = yield* Client.pool(Text, { size: 2, reconnect: Schedule.recurs(0) })
+        yield* settle
+        const heard: Array<string> = []
+        const taking = yield* Effect.forkChild(
+          Effect.flip(Stream.runForEach(pool.messages, (message) => Effect.sync(() => heard.push(message)))),
+          now
+        )
+        const [first, second] = yield* server.network.links
+        yield* first?.reset ?? assert.fail()
+        yield* settle
+        assert.strictEqual((yield* pool.members).filter(({ up }) => up).length, 1)
+        yield* pool.send("still here")
+        yield* settle
+        assert.deepStrictEqual(heard, ["still here"])
+        yield* second?.reset ?? assert.fail()
+        assert.strictEqual((yield* Fiber.join(taking))._tag, "ClientEnded")
+      }).pipe(provideMemory)
+  )
 })

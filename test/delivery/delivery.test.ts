@@ -1,6 +1,6 @@
 /** At-least-once delivery, with the connection reset at every byte of the exchange. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Result, Schedule, Schema } from "effect"
+import { Deferred, Effect, Exit, Fiber, Result, Schedule, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Client from "../../src/Client.ts"
 import * as Delivery from "../../src/Delivery.ts"
@@ -156,6 +156,25 @@ describe("delivery", () => {
       assert.strictEqual(yield* Fiber.join(second), 1)
       assert.strictEqual(yield* receiver.receive(id, handle), 1)
       assert.strictEqual(yield* receiver.receive({ session: "b", sequence: 1 }, handle), 2)
+    })
+  )
+
+  it.effect("an attempt that comes after the receiver's end is interrupted, and waits for nothing", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const receiver = yield* Scope.provide(Delivery.makeReceiver(), scope)
+      yield* Scope.close(scope, Exit.void)
+      const late = yield* Effect.forkChild(receiver.receive({ session: "a", sequence: 1 }, Effect.void), {
+        startImmediately: true
+      })
+      const again = yield* Effect.forkChild(receiver.receive({ session: "a", sequence: 1 }, Effect.void), {
+        startImmediately: true
+      })
+      for (let turn = 0; turn < 5; turn++) yield* Effect.yieldNow
+      for (const fiber of [late, again]) {
+        const exit = fiber.pollUnsafe()
+        assert.isTrue(exit !== undefined && Exit.hasInterrupts(exit))
+      }
     })
   )
 

@@ -49,7 +49,7 @@ const reserved = [
   {
     what: "Effect's sockets, which are unstable",
     imports: /^effect\/socket(\/|$)/,
-    by: /^src\/(TransportSocket|internal\/rpcClient)\.ts$/
+    by: /^src\/(TransportSocket|Rpc)\.ts$/
   },
   {
     what: "Effect's encodings, which are unstable",
@@ -59,7 +59,7 @@ const reserved = [
   {
     what: "Effect's RPC, which is unstable",
     imports: /^effect\/rpc(\/|$)/,
-    by: /^src\/(Rpc|internal\/rpc\w*)\.ts$/
+    by: /^src\/Rpc\.ts$/
   },
   {
     what: "Effect's other unstable modules",

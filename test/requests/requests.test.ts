@@ -161,6 +161,19 @@ describe("asking", () => {
     }).pipe(memory)
   )
 
+  it.effect("options hold for all that is asked on the connection, and those not given stay", () =>
+    Effect.gen(function* () {
+      const { client, requests } = yield* manual()
+      yield* Requests.fromClient(Store, client, { timeout: 500, maxInFlight: 1 })
+      const slow = yield* fork(Effect.flip(requests.request({ _tag: "Get", key: "a" })))
+      yield* Requests.fromClient(Store, client, { streamBuffer: 1 })
+      const refused = yield* Effect.flip(requests.request({ _tag: "Get", key: "b" }))
+      assert.strictEqual(refused._tag, "TooManyRequests")
+      yield* TestClock.adjust(500)
+      assert.deepInclude(yield* Fiber.join(slow), { _tag: "RequestTimeout", millis: 500 })
+    }).pipe(memory)
+  )
+
   it.effect("ids wrap, and none is used that is in flight", () =>
     Effect.gen(function* () {
       const opened = yield* Deferred.make<Peer>()
@@ -438,6 +451,35 @@ describe("answering", () => {
       // The one that was cancelled while it waited never began.
       assert.deepStrictEqual(log, ["get slow", "interrupted", "get next"])
       yield* Deferred.succeed(gate, undefined)
+    }).pipe(memory)
+  )
+
+  it.effect("an id that was taken back may be used again at once, though the answer to it is not over", () =>
+    Effect.gen(function* () {
+      const begun = yield* Deferred.make<void>()
+      const over = yield* Deferred.make<void>()
+      yield* Server.make(
+        Tiny,
+        Requests.handler(Tiny, {
+          Get: ({ key }) =>
+            key === "quick"
+              ? Effect.succeed({ value: "quick!" })
+              : Effect.andThen(Deferred.succeed(begun, undefined), Effect.never).pipe(
+                  // What has to be undone takes its time.
+                  Effect.onInterrupt(() => Deferred.await(over))
+                ),
+          List: () => Stream.never
+        })
+      )
+      const client = yield* Client.connect(Tiny)
+      const requests = yield* Requests.fromClient(Tiny, client)
+      const slow = yield* fork(requests.request({ _tag: "Get", key: "slow" }))
+      yield* Deferred.await(begun)
+      yield* Fiber.interrupt(slow)
+      for (let i = 0; i < 4; i++) {
+        assert.strictEqual((yield* requests.request({ _tag: "Get", key: "quick" })).value, "quick!")
+      }
+      yield* Deferred.succeed(over, undefined)
     }).pipe(memory)
   )
 

@@ -18,7 +18,7 @@ type Ending = Exit.Exit<never, ClientEnded | Cause.Done>
 export class Inbox<In> {
   /** Messages that nobody took before the connections after theirs were gone too. */
   dropped = 0
-  private readonly sources: Array<InboundQueue<In>> = []
+  private sources: Array<InboundQueue<In>> = []
   private readonly limits: { readonly maxMessages: number; readonly maxBytes: number }
   private ending: Ending | undefined
   private readonly takers = new Set<() => void>()
@@ -27,8 +27,14 @@ export class Inbox<In> {
     this.limits = limits
   }
 
+  /** How many connections it has, those included that are gone. */
+  get held(): number {
+    return this.sources.length
+  }
+
   /** The next connection's; all before it have ended. */
   add(source: InboundQueue<In>): void {
+    this.sources = this.sources.filter(({ messages }) => messages > 0)
     this.trim()
     this.sources.push(source)
     this.wake()

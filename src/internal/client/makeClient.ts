@@ -153,11 +153,21 @@ export const makePool = Effect.fnUntraced(function* <
       // It was not taken. That connection is none of the pool's any more.
       () => send(message)
     )
-  const streams = clients.map(({ inbox }) => Stream.fromPull(Exit.succeed(inbox.take())))
+  // Those of one that has given up are over; the others go on.
+  const streams = clients.map(({ inbox }) =>
+    Stream.catch(Stream.fromPull(Exit.succeed(inbox.take())), () => Stream.empty)
+  )
+  const end = Stream.suspend(() => {
+    const endings = clients.map(({ gate }) => gate.ended)
+    const last = endings.at(-1)
+    return last !== undefined && endings.every((ending) => ending?.failure !== undefined)
+      ? Stream.fail(last)
+      : Stream.empty
+  })
   const face: Pool<FromServer, FromClient> = {
     use: pool.use,
     send,
-    messages: Stream.mergeAll(streams, { concurrency: "unbounded", bufferSize: 1 }),
+    messages: Stream.concat(Stream.mergeAll(streams, { concurrency: "unbounded", bufferSize: 1 }), end),
     members: Effect.sync(() => pool.state)
   }
   return face
