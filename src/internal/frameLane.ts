@@ -6,6 +6,9 @@ interface Entry {
   frame: Uint8Array | undefined
 }
 
+/** Frames for many peers that are this long, in bytes, are not copied while they wait. */
+export const shareFrom = 4096
+
 /**
  * Lives from the first such message to the next flush, which empties it: while it is there, everything that is sent
  * goes here, in order.

@@ -7,7 +7,7 @@ import type { PayloadError } from "../SluiceError.ts"
 import type { Wire } from "../Transport.ts"
 import { emptyBytes } from "./bytes.ts"
 import { flushSoon } from "./flushSoon.ts"
-import { FrameLane } from "./frameLane.ts"
+import { FrameLane, shareFrom } from "./frameLane.ts"
 import type { Offer, OutboundHost } from "./outboundHost.ts"
 
 /**
@@ -395,9 +395,6 @@ export class OutboundQueue {
     while (this.senders.length > 0 && !this.full) this.senders.shift()!()
   }
 }
-
-/** Frames for many peers that are this long, in bytes, are not copied while they wait. */
-const shareFrom = 4096
 
 // Shared by all empty queues, so that an idle connection holds no arrays. Never written to.
 const none: Array<never> = []
