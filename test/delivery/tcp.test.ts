@@ -46,10 +46,10 @@ describe("delivery over a client that comes back, over TCP", () => {
               attempts++
               return receiver.receive(
                 request,
-                // Some time in which the server may be killed.
+                // Some time in which the server may be killed, of different lengths, so that some are always in hand.
                 Effect.as(
                   Effect.andThen(
-                    Effect.sleep(1),
+                    Effect.sleep(1 + (attempts % 7) * 3),
                     Effect.sync(() => handled.push(request.text))
                   ),
                   {}
