@@ -100,6 +100,7 @@ interface Measure {
   readonly connections: number
   readonly droppedEvents: number
   readonly heapUsed: number
+  readonly external: number
   readonly rss: number
   readonly resources: Readonly<Record<string, number>>
   readonly descriptors: number
@@ -165,7 +166,10 @@ describe(`${total} bad peers`, () => {
     assert.isAtMost(after.descriptors, before.descriptors)
     const mebibyte = 1024 * 1024
     assert.isBelow(after.heapUsed - warm.heapUsed, 4 * mebibyte)
-    assert.isBelow(after.rss - warm.rss, 64 * mebibyte)
+    assert.isBelow(after.external - warm.external, 4 * mebibyte)
+    // What the process keeps for garbage to come goes up to a plateau: with 45 000 peers on Node 24, 373 MB after a
+    // fifth of them and 386 MB at the end; on Node 20 half of that.
+    assert.isBelow(after.rss - warm.rss, 192 * mebibyte)
 
     const expected = new Map<string, number>()
     for (let i = 0; i < total; i++) {
