@@ -14,6 +14,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    // These have commands of their own: `npm run test:interop` and `npm run test:fuzz`.
+    exclude: ["**/node_modules/**", "test/interop/**", "test/fuzz/**"],
     testTimeout: 30_000,
     coverage: {
       provider: "v8",
