@@ -62,9 +62,7 @@ export interface FramingOptions {
 export interface ServerOptions
   extends Omit<Server.ServerOptions<Uint8Array>, "goodbye" | "farewell">,
     FramingOptions {
-  /**
-   * How many calls of one client may be in flight, 1 or more. Another one is answered with a defect. Default 1024.
-   */
+  /** How many calls of one client may be in flight, 1 or more. Another one is answered with a defect. Default 1024. */
   readonly maxCalls?: number | undefined
 }
 
