@@ -53,7 +53,7 @@ import type {
 } from "./internal/node/multicore/machine.ts"
 import type { MulticoreEvent, MulticoreStatus, WorkerInfo } from "./internal/node/multicore/model.ts"
 import type { MulticoreOptions, SuperviseOptions } from "./internal/node/multicore/options.ts"
-import { forcedBySecondSignal, superviseEntry } from "./internal/node/multicore/supervise.ts"
+import { onSecondSignal, superviseEntry } from "./internal/node/multicore/supervise.ts"
 import { alone, asWorker } from "./internal/node/multicore/worker.ts"
 import type { Protocol } from "./Protocol.ts"
 import {
@@ -207,8 +207,12 @@ const supervisorLife = Effect.fnUntraced(function* <E, R>(
   options: MulticoreOptions,
   beside: Layer.Layer<never, E, R> | undefined
 ) {
+  let kill: Effect.Effect<void> = Effect.void
+  yield* onSecondSignal(() => {
+    Effect.runFork(kill)
+  })
   const service = yield* superviseEntry({}, options)
-  yield* forcedBySecondSignal(service)
+  kill = service.kill
   if (beside !== undefined) yield* Layer.build(Layer.provide(beside, Layer.succeed(Supervisor, service)))
   return yield* service.failed
 })

@@ -87,6 +87,11 @@ export interface MulticoreOptions {
   /** How long a worker may take until its program is up, 1 millisecond to 1 hour. Default 60 seconds. */
   readonly startTimeout?: Duration.Input | undefined
   /**
+   * How long a worker that a reload replaces serves on, without new peers, before it is told to end: peers who came just
+   * before have that time for their first word. 0 to 1 hour. Default 1 second.
+   */
+  readonly retireDelay?: Duration.Input | undefined
+  /**
    * How long a worker may take to end when it is told to by SIGTERM; then it is killed. It should be longer than what its
    * servers take for a stop (`preStopDelay`, `drainTimeout` and `killTimeout`). 1 millisecond to 1 day. Default 30 seconds.
    */

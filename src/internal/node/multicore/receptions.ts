@@ -122,10 +122,10 @@ export class Receptions {
     this.serve()
   }
 
-  /** A worker could not keep a socket, for it takes none from there any more. */
-  returned(worker: WorkerProcess, number: number): void {
+  /** A worker has not kept a socket; `closed` says that it takes none from there any more. */
+  returned(worker: WorkerProcess, number: number, closed: boolean): void {
     const handed = worker.handed.get(number)
-    if (handed !== undefined) this.byId.get(handed.listener)?.leave(worker)
+    if (closed && handed !== undefined) this.byId.get(handed.listener)?.leave(worker)
     this.again(worker, number)
   }
 

@@ -26,7 +26,7 @@ export const onNotice = (life: SupervisorLife, worker: WorkerProcess, notice: Fr
       receptions.taken(worker, notice.socket)
       break
     case "Returned":
-      receptions.returned(worker, notice.socket)
+      receptions.returned(worker, notice.socket, notice.closed)
       break
     case "Connections":
       worker.connections = notice.count

@@ -41,6 +41,7 @@ const fields = {
   waiting: decodeDefaults(WaitingSettings),
   queue: decodeDefaults(QueueSettings),
   startTimeout: withDefault(durationOption("1 millis", "1 hour"), Duration.seconds(60)),
+  retireDelay: withDefault(durationOption(0, "1 hour"), Duration.seconds(1)),
   stopTimeout: withDefault(durationOption("1 millis", "1 day"), Duration.seconds(30)),
   hangTimeout: withDefault(
     Schema.Union([Schema.Literal("off"), durationOption("100 millis", "1 hour")]),

@@ -91,13 +91,14 @@ const minding = (life: SupervisorLife): Effect.Effect<void, never, Scope.Scope> 
   )
 }
 
-/** Forces at the second SIGINT or SIGTERM; for as long as the scope, and so for all of a stop that its end begins. */
-export const forcedBySecondSignal = (
-  service: Pick<SupervisorService, "kill">
-): Effect.Effect<void, never, Scope.Scope> => {
+/**
+ * Calls back at the second SIGINT or SIGTERM, for as long as the scope: to be begun before that which it forces, so that
+ * it ends later.
+ */
+export const onSecondSignal = (force: () => void): Effect.Effect<void, never, Scope.Scope> => {
   let signals = 0
   const onSignal = () => {
-    if (++signals === 2) Effect.runFork(service.kill)
+    if (++signals === 2) force()
   }
   const each = (mind: (signal: NodeJS.Signals) => void) =>
     Effect.sync(() => {

@@ -135,7 +135,7 @@ export class SupervisorLife {
         (before) => {
           if (before === undefined) return Effect.void
           this.receptions.leaveToOthers(before)
-          return this.retire(before)
+          return Effect.delay(this.retire(before), this.settings.retireDelay)
         }
       )
     const all = Effect.suspend(() => {
@@ -182,6 +182,7 @@ export class SupervisorLife {
 
   /** Somebody else than we wants a worker to end: its successor comes when it is gone. */
   leaving(worker: WorkerProcess): void {
+    if (worker.state !== "running") return
     worker.leaving = true
     this.receptions.leaveToOthers(worker)
   }

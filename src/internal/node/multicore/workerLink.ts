@@ -134,7 +134,7 @@ export class WorkerLink {
     const socket = handle instanceof Net.Socket ? handle : undefined
     const taker = this.takers.get(listener)
     if (taker === undefined || socket === undefined) {
-      this.tell({ _tag: "Returned", socket: number })
+      this.tell({ _tag: "Returned", socket: number, closed: taker === undefined })
       // Ours alone: the supervisor has it still.
       socket?.on("error", () => {})
       socket?.destroy()
