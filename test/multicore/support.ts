@@ -45,10 +45,9 @@ export interface Said {
 /** The fixture, running. */
 export class Machine {
   readonly program: Program
-  private position = 0
 
-  constructor(options: object = {}, env: Readonly<Record<string, string>> = {}, node = process.execPath) {
-    this.program = new Program(node, [fixture("server")], {
+  constructor(options: object = {}, env: Readonly<Record<string, string>> = {}, name = "server") {
+    this.program = new Program(process.execPath, [fixture(name)], {
       OPTIONS: JSON.stringify(options),
       ...env
     })
@@ -88,23 +87,14 @@ export class Machine {
   get ended(): Promise<Ended> {
     return this.program.ended
   }
-
-  /** Marks what has been said so far as read; `news` is what came since. */
-  mark(): void {
-    this.position = this.all.length
-  }
-
-  get news(): ReadonlyArray<Said> {
-    return this.all.slice(this.position)
-  }
 }
 
 /** Machines that end with their test file, whatever became of its tests. */
 export class Machines {
   private readonly machines: Array<Machine> = []
 
-  start(options?: object, env?: Readonly<Record<string, string>>, node?: string): Machine {
-    const machine = new Machine(options, env, node)
+  start(options?: object, env?: Readonly<Record<string, string>>, name?: string): Machine {
+    const machine = new Machine(options, env, name)
     this.machines.push(machine)
     return machine
   }
@@ -128,6 +118,9 @@ export class Person {
   readonly connected: Promise<void>
   readonly closed: Promise<string | undefined>
   error: string | undefined
+  /** What it was told without having asked. */
+  readonly heard: Array<string> = []
+  private lookers: Array<() => void> = []
   private readonly asked: Array<(answer: string | undefined) => void> = []
   private text = ""
   private over = false
@@ -151,12 +144,17 @@ export class Person {
     socket.on("data", (chunk) => {
       const lines = (this.text + chunk.toString()).split("\n")
       this.text = lines.pop() ?? ""
-      for (const line of lines) this.asked.shift()?.(line)
+      for (const line of lines) {
+        if (line.startsWith("> ")) this.heard.push(line.slice(2))
+        else this.asked.shift()?.(line)
+      }
+      for (const look of this.lookers.splice(0)) look()
     })
     this.closed = new Promise((resolve) => {
       socket.on("close", () => {
         this.over = true
         for (const answer of this.asked.splice(0)) answer(undefined)
+        for (const look of this.lookers.splice(0)) look()
         resolve(this.error)
       })
     })
@@ -169,6 +167,22 @@ export class Person {
       this.asked.push(resolve)
       this.socket.write(`${line}\n`)
     })
+  }
+
+  /** The answer to a question of the machine. */
+  async learn(line: string): Promise<unknown> {
+    const answer = await this.ask(line)
+    if (answer === undefined) throw new Error(`no answer to ${line}`)
+    return JSON.parse(answer)
+  }
+
+  /** Waits until it has heard so much. */
+  async hears(count: number): Promise<ReadonlyArray<string>> {
+    while (this.heard.length < count) {
+      if (this.over) throw new Error(`it heard only ${this.heard.join(", ")}`)
+      await new Promise<void>((resolve) => this.lookers.push(resolve))
+    }
+    return this.heard
   }
 
   /** The process that it is connected to. */
