@@ -332,7 +332,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
       limits,
       policy: {
         overLimit: settings.admission.overLimit,
-        farewell: farewellOf(options.admission?.farewell, protocol.framing, shared.encode)
+        farewell: farewellOf(options.admission?.farewell, shared.framing, shared.encode)
       }
     }
   })
