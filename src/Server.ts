@@ -24,6 +24,7 @@ import { serverDeadlines } from "./internal/deadlineSettings.ts"
 import { farewellOf, farewellSetting, goodbyeOf } from "./internal/lastWords.ts"
 import { MemoryBudget, memorySettings } from "./internal/memoryBudget.ts"
 import { durationOption, integerOption, withDefault } from "./internal/options.ts"
+import { enterDirectory } from "./internal/serverDirectory.ts"
 import { ServerLife } from "./internal/serverLife.ts"
 import { connectionFields, decodeSettings, makeShared } from "./internal/settings.ts"
 import type { Policy } from "./Outbound.ts"
@@ -336,10 +337,11 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
       limits,
       policy: {
         overLimit: settings.admission.overLimit,
-        farewell: farewellOf(options.admission?.farewell, protocol.framing, shared.encode)
+        farewell: farewellOf(options.admission?.farewell, shared.framing, shared.encode)
       }
     }
   })
+  yield* enterDirectory(protocol, life.connections)
   yield* Effect.forkScoped(life.followLimits, { startImmediately: true })
   yield* Effect.addFinalizer(() => life.stop)
   const address = yield* life.start()
