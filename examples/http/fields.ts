@@ -49,7 +49,8 @@ const isSpace = (byte: number): boolean => byte === SP || byte === TAB
 
 const nameProblem = (byte: number, first: boolean): string => {
   if (byte === LF || byte === CR) return "a field without a colon"
-  if (!isSpace(byte)) return first && byte === COLON ? "a field without a name" : "a field name that is no token"
+  if (!isSpace(byte))
+    return first && byte === COLON ? "a field without a name" : "a field name that is no token"
   return first ? "a folded field, or a space before the first one" : "a space before the colon"
 }
 

@@ -72,7 +72,8 @@ export class Head {
   }
 
   private tooLong(line: number, head: number): Refusal | undefined {
-    if (this.lines === 0 && line > this.limits.requestLine) return new Refusal(414, "a request line that is too long")
+    if (this.lines === 0 && line > this.limits.requestLine)
+      return new Refusal(414, "a request line that is too long")
     return head > this.limits.head ? new Refusal(431, "a head that is too long") : undefined
   }
 
@@ -113,7 +114,8 @@ export class Head {
         return isWord(bytes, name, nameEnd, "host") ? this.host(bytes, value, valueEnd) : undefined
       case 6:
         if (isWord(bytes, name, nameEnd, "expect")) {
-          if (!isWord(bytes, value, valueEnd, "100-continue")) return new Refusal(417, "an unknown expectation")
+          if (!isWord(bytes, value, valueEnd, "100-continue"))
+            return new Refusal(417, "an unknown expectation")
           this.expects = true
         }
         return undefined
@@ -167,7 +169,8 @@ export class Head {
   private transferEncoding(value: string): Refusal | undefined {
     if (this.chunked) return malformed("two Transfer-Encoding fields")
     const codings = listOf(value)
-    if (codings.indexOf("chunked") !== codings.length - 1) return malformed("a Transfer-Encoding that does not end in chunked")
+    if (codings.indexOf("chunked") !== codings.length - 1)
+      return malformed("a Transfer-Encoding that does not end in chunked")
     this.chunked = true
     return codings.length === 1 ? undefined : new Refusal(501, "an unknown Transfer-Encoding")
   }

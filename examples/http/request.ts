@@ -1,6 +1,7 @@
 /** A request, whole. */
-import { latin1 } from "./syntax.ts"
+
 import type { Head } from "./head.ts"
+import { latin1 } from "./syntax.ts"
 
 /** What a client says: a request, or before one whose body it holds back, that it would like to hear first. */
 export type Message = Request | Expectation

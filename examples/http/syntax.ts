@@ -47,4 +47,7 @@ export const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
 
 /** The parts of a list, in small letters. */
 export const listOf = (value: string): ReadonlyArray<string> =>
-  value.toLowerCase().split(",").map((part) => part.trim())
+  value
+    .toLowerCase()
+    .split(",")
+    .map((part) => part.trim())

@@ -140,6 +140,10 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
     return this.drainBegun.await()
   }
 
+  get isDraining(): boolean {
+    return this.drainBegun.fired
+  }
+
   get attributes(): AttributeMap {
     this.attributeMap ??= new AttributeMap()
     return this.attributeMap

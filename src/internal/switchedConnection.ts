@@ -96,6 +96,10 @@ export class SwitchedConnection<In, Out> implements Connection<In, Out> {
     return this.core.draining
   }
 
+  get isDraining(): boolean {
+    return this.core.isDraining
+  }
+
   get setDeadline(): Connection<In, Out>["setDeadline"] {
     return this.core.setDeadline
   }
