@@ -43,8 +43,7 @@ export class RequestDecoder implements Framing.FrameDecoder<Message> {
   }
 
   end(): SluiceError.FrameError | undefined {
-    if (this.error === undefined && this.buffered > 0)
-      this.error = refused(malformed("the end, within a request"))
+    if (this.error === undefined && this.buffered > 0) this.refuse(malformed("the end, within a request"))
     return this.error
   }
 
