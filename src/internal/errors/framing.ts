@@ -88,6 +88,18 @@ export class DelimiterInPayload extends Data.TaggedError("DelimiterInPayload")<{
 }
 
 /**
+ * The payload is not what the framing can carry: no JSON value, say, where the framing cuts at the end of one.
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class PayloadMalformed extends Data.TaggedError("PayloadMalformed")<{ readonly detail: string }> {
+  override get message(): string {
+    return `the framing cannot carry the payload: ${this.detail}`
+  }
+}
+
+/**
  * What a decoder may answer instead of frames.
  *
  * @category framing
@@ -101,4 +113,9 @@ export type FrameError = FrameTooLong | FrameCorrupted | FrameTruncated | Invali
  * @category framing
  * @since 0.1.0
  */
-export type PayloadError = PayloadTooLong | PayloadTooShort | DelimiterInPayload | InvalidConfig
+export type PayloadError =
+  | PayloadTooLong
+  | PayloadTooShort
+  | DelimiterInPayload
+  | PayloadMalformed
+  | InvalidConfig
