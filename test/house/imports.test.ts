@@ -32,6 +32,7 @@ const layers = [
   "Client",
   "Rpc",
   "TransportNode",
+  "TransportUdp",
   "TransportMemory",
   "TransportSocket"
 ]
