@@ -11,7 +11,7 @@ import { CloseReason } from "../../CloseReason.ts"
 import type { Protocol } from "../../Protocol.ts"
 import { Connector } from "../../Transport.ts"
 import { agreedWith } from "../agreedWith.ts"
-import { carriedBy } from "../datagram/carriedBy.ts"
+import { type Carried, carriedBy } from "../datagram/carriedBy.ts"
 import { forEachEager } from "../forEachEager.ts"
 import { decodeSettings, makeShared } from "../settings.ts"
 import { ClientSender } from "./clientSender.ts"
@@ -54,7 +54,7 @@ export const connectOnce = Effect.fnUntraced(function* <
 })
 
 const sharedOf = <FromClient, FromServer, ServerServices, ClientServices>(
-  protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
+  protocol: Carried & Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: ClientOptions<FromClient>,
   settings: (typeof ConnectSettings)["Type"]
 ) =>
@@ -77,7 +77,7 @@ const sharedOf = <FromClient, FromServer, ServerServices, ClientServices>(
 
 /** A client that has begun to connect, and ends with the scope. */
 const begin = Effect.fnUntraced(function* <FromClient, FromServer, ServerServices, ClientServices, R>(
-  protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
+  protocol: Carried & Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: Omit<MakeOptions<FromServer, FromClient, R>, "whenDown">,
   settings: Omit<(typeof ClientSettings)["Type"], "whenDown">
 ) {

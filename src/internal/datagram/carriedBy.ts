@@ -4,21 +4,32 @@ import type { OptionProblem } from "../../SluiceError.ts"
 import type { Datagrams } from "../../Transport.ts"
 import { DatagramFraming } from "../framing/datagram.ts"
 
-interface Carried {
-  readonly framing: Framing
-  readonly switchable?: boolean | undefined
-  readonly problems: ReadonlyArray<OptionProblem>
+/** What is known of the transport. */
+export interface Carried {
+  /** Undefined where it has a stream of bytes. */
+  readonly datagrams?: Datagrams | undefined
 }
 
-/** The same protocol, in datagrams where the transport has those. One that may be left needs bytes in order. */
-export const carriedBy = <P extends Carried>(protocol: P, datagrams: Datagrams | undefined): P => {
-  if (datagrams === undefined) return protocol
-  const problems =
-    protocol.switchable === true
-      ? [
-          ...protocol.problems,
-          { path: "switchable", message: "needs a stream, and this transport has datagrams" }
-        ]
-      : protocol.problems
-  return { ...protocol, framing: new DatagramFraming(protocol.framing, datagrams.maxLength), problems }
+/** The same protocol, with what the transport has. One that may be left for another needs bytes in order. */
+export const carriedBy = <
+  P extends { readonly switchable?: boolean | undefined; readonly problems: ReadonlyArray<OptionProblem> }
+>(
+  protocol: P,
+  datagrams: Datagrams | undefined
+): P & Carried =>
+  datagrams === undefined
+    ? protocol
+    : {
+        ...protocol,
+        datagrams,
+        problems: protocol.switchable === true ? [...protocol.problems, needsStream] : protocol.problems
+      }
+
+const needsStream: OptionProblem = {
+  path: "switchable",
+  message: "needs a stream, and this transport has datagrams"
 }
+
+/** A framing as connections use it. */
+export const framingFor = (framing: Framing, { datagrams }: Carried): Framing =>
+  datagrams === undefined ? framing : new DatagramFraming(framing, datagrams.maxLength)
