@@ -34,7 +34,20 @@ import * as Protocol from "./Protocol.ts"
 
 export { type Argument, Command } from "./internal/resp/command.ts"
 export type { RespOptions } from "./internal/resp/options.ts"
-export type * from "./internal/resp/values.ts"
+export type {
+  Attributed,
+  BigNumber,
+  BulkError,
+  Double,
+  MapValue,
+  Null2,
+  Push,
+  SetValue,
+  SimpleError,
+  SimpleString,
+  Value,
+  VerbatimString
+} from "./internal/resp/values.ts"
 
 // --- the protocol --------------------------------------------------------------------------------------------
 
@@ -117,6 +130,8 @@ export const values = (options: RespOptions = {}): Codec.SelfDelimiting<Value> =
 export const command = (name: string, ...args: ReadonlyArray<Argument>): Command => commandOf([name, ...args])
 
 /**
+ * A text without line breaks, `+text`. One with line breaks is refused when it is sent.
+ *
  * @category values
  * @since 0.1.0
  */
@@ -131,30 +146,40 @@ export const simpleString = (text: string): SimpleString => ({ _tag: "SimpleStri
 export const ok: SimpleString = simpleString("OK")
 
 /**
+ * An error without line breaks, `-message`. The message begins with its kind: `ERR`, `WRONGTYPE`.
+ *
  * @category values
  * @since 0.1.0
  */
 export const simpleError = (message: string): SimpleError => ({ _tag: "SimpleError", message })
 
 /**
+ * An error that may hold anything, `!` (RESP3).
+ *
  * @category values
  * @since 0.1.0
  */
 export const bulkError = (message: string): BulkError => ({ _tag: "BulkError", message })
 
 /**
+ * A number that need not be whole, `,` (RESP3).
+ *
  * @category values
  * @since 0.1.0
  */
 export const double = (value: number): Double => ({ _tag: "Double", value })
 
 /**
+ * An integer of up to 4096 digits, `(` (RESP3).
+ *
  * @category values
  * @since 0.1.0
  */
 export const bigNumber = (value: bigint): BigNumber => ({ _tag: "BigNumber", value })
 
 /**
+ * A text and what it is, in three characters, `=` (RESP3).
+ *
  * @category values
  * @since 0.1.0
  */
@@ -165,6 +190,8 @@ export const verbatimString = (format: string, text: string): VerbatimString => 
 })
 
 /**
+ * Keys and values, `%` (RESP3).
+ *
  * @category values
  * @since 0.1.0
  */
@@ -174,18 +201,24 @@ export const map = (entries: Iterable<readonly [key: Value, value: Value]>): Map
 })
 
 /**
+ * Values without an order, `~` (RESP3).
+ *
  * @category values
  * @since 0.1.0
  */
 export const set = (values: Iterable<Value>): SetValue => ({ _tag: "Set", values: Array.from(values) })
 
 /**
+ * What nobody asked for, `>` (RESP3).
+ *
  * @category values
  * @since 0.1.0
  */
 export const push = (...values: ReadonlyArray<Value>): Push => ({ _tag: "Push", values })
 
 /**
+ * A value and what is said about it, `|` (RESP3).
+ *
  * @category values
  * @since 0.1.0
  */

@@ -64,7 +64,12 @@ export class Command {
   }
 }
 
-/** An argument to send: texts in UTF-8, numbers in decimal. */
+/**
+ * An argument to send: texts in UTF-8, numbers in decimal.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export type Argument = string | Uint8Array | number | bigint
 
 /** A command of byte strings, with memory of its own. */
