@@ -16,6 +16,7 @@ const layers = [
   "Codec",
   "Versions",
   "Protocol",
+  "Resp",
   "Tls",
   "Transport",
   "Connection",
