@@ -94,6 +94,33 @@ export class DelimiterInPayload extends Data.TaggedError("DelimiterInPayload")<{
 }
 
 /**
+ * The payload is not what the framing can carry: no JSON value, say, where the framing cuts at the end of one.
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class PayloadMalformed extends Data.TaggedError("PayloadMalformed")<{ readonly detail: string }> {
+  override get message(): string {
+    return `the framing cannot carry the payload: ${this.detail}`
+  }
+}
+
+/**
+ * The message would need a datagram of `seen` bytes, and the transport's longest has `limit`. Nothing was sent.
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class DatagramTooLong extends Data.TaggedError("DatagramTooLong")<{
+  readonly limit: number
+  readonly seen: number
+}> {
+  override get message(): string {
+    return `a datagram of ${this.seen} bytes exceeds the maximum of ${this.limit}`
+  }
+}
+
+/**
  * What a decoder may answer instead of frames.
  *
  * @category framing
@@ -107,4 +134,10 @@ export type FrameError = FrameTooLong | FrameCorrupted | FrameTruncated | Invali
  * @category framing
  * @since 0.1.0
  */
-export type PayloadError = PayloadTooLong | PayloadTooShort | DelimiterInPayload | InvalidConfig
+export type PayloadError =
+  | PayloadTooLong
+  | PayloadTooShort
+  | DelimiterInPayload
+  | PayloadMalformed
+  | DatagramTooLong
+  | InvalidConfig
