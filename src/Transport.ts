@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { InvalidConfig, TransportError } from "./SluiceError.ts"
+import type { InvalidConfig, TransportError, UnexpectedPreamble } from "./SluiceError.ts"
 import type { StartTlsOptions } from "./Tls.ts"
 
 /**
@@ -82,6 +82,80 @@ export interface PeerCertificate {
 }
 
 /**
+ * What a proxy in front of us says about a connection that it hands on: the header of the PROXY protocol.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProxyHeader {
+  readonly version: 1 | 2
+  /** `LOCAL`: the proxy speaks for itself, in a health check say; the addresses are its own. */
+  readonly command: "PROXY" | "LOCAL"
+  /** How the client came to the proxy; `unknown` where the proxy does not say. */
+  readonly transport: "stream" | "datagram" | "unknown"
+  /** Where the client is, `Unknown` where the proxy does not say. */
+  readonly source: Address
+  /** Where the client connected to, `Unknown` where the proxy does not say. */
+  readonly destination: Address
+  readonly values: ProxyValues
+}
+
+/**
+ * What else the header of the PROXY protocol, version 2, may say.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProxyValues {
+  /** The protocol that ALPN chose between the client and the proxy. */
+  readonly alpn?: string | undefined
+  /** The host name that the client asked for: the SNI of its TLS. */
+  readonly authority?: string | undefined
+  /** What the proxy calls the connection, at most 128 bytes. */
+  readonly uniqueId?: Uint8Array | undefined
+  /** The name of the proxy's network namespace. */
+  readonly namespace?: string | undefined
+  /** The TLS between the client and the proxy. */
+  readonly ssl?: ProxySsl | undefined
+  /** All others, in their order: types of applications are 0xE0 to 0xEF. */
+  readonly others?: ReadonlyArray<{ readonly type: number; readonly value: Uint8Array }> | undefined
+}
+
+/**
+ * What a proxy says about the TLS between its client and itself.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProxySsl {
+  /** The client came over TLS. */
+  readonly secure: boolean
+  /** Whether the client showed a certificate: in this connection, or earlier in its TLS session. */
+  readonly certificate: "none" | "connection" | "session"
+  /** The client showed a certificate, and the proxy found it valid. */
+  readonly verified: boolean
+  /** `TLSv1.3`. */
+  readonly version?: string | undefined
+  /** The common name in the client's certificate. */
+  readonly commonName?: string | undefined
+  readonly cipher?: string | undefined
+  readonly signatureAlgorithm?: string | undefined
+  readonly keyAlgorithm?: string | undefined
+}
+
+/**
+ * The proxy that a connection came through.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProxiedBy {
+  /** Where the proxy itself is. */
+  readonly address: Address
+  readonly header: ProxyHeader
+}
+
+/**
  * What a wire tells its connection. Plain calls on the hot path: a fiber wake-up per chunk would cost more than
  * the rest of the way of a byte together. Calls never overlap, and none comes before `attach` returned its turn.
  *
@@ -91,6 +165,8 @@ export interface PeerCertificate {
 export interface WireReceiver {
   /** The next bytes. They belong to the receiver and never change again. Not called while paused. */
   readonly onData: (chunk: Uint8Array) => void
+  /** What came first is no data, and nothing more is told but the close. A wire that does not look has no such thing. */
+  readonly onUnexpected?: (error: UnexpectedPreamble) => void
   /** The peer ended its side: no more bytes come. Writing still works. */
   readonly onEnd: () => void
   /** After a `write` that returned false: there is room again. */
@@ -110,8 +186,11 @@ export interface WireReceiver {
  */
 export interface Wire {
   readonly localAddress: Address
+  /** Where the peer is: the client, where a proxy has announced one. */
   readonly remoteAddress: Address
   readonly tls: TlsDetails | undefined
+  /** The proxy that `remoteAddress` was learnt from; undefined where the peer came itself. */
+  readonly proxy?: ProxiedBy | undefined
   /** Bytes that were handed over and that the kernel (or the peer, in memory) does not have yet. */
   readonly unsent: number
   /** Starts the flow of bytes to `receiver`. Called once; until then the wire is paused. What happened before is told then. */
@@ -185,6 +264,31 @@ export interface Listening {
 }
 
 /**
+ * Why a peer did not become a connection.
+ *
+ * - `Accept`: the system could not accept it
+ * - `Descriptors`: there were no file descriptors left for it
+ * - `TooMany`: too many others were not through either
+ * - `ProxyHeader`: it sent no header of the PROXY protocol, or a bad one, or is none of the proxies that may
+ * - `PlainText`: it does not speak TLS, where only TLS is spoken
+ * - `Handshake`: TLS came to no agreement
+ * - `Timeout`: it took too long for one of these
+ * - `Unknown`: the transport does not tell
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AcceptFailure =
+  | "Accept"
+  | "Descriptors"
+  | "TooMany"
+  | "ProxyHeader"
+  | "PlainText"
+  | "Handshake"
+  | "Timeout"
+  | "Unknown"
+
+/**
  * What a listener tells its server. Plain calls, like {@link WireReceiver}.
  *
  * @category models
@@ -193,8 +297,15 @@ export interface Listening {
 export interface Acceptor {
   /** A peer is here, TLS handshake and all behind it. */
   readonly onWire: (wire: Wire) => void
-  /** A peer did not become a connection: a failed or slow TLS handshake, an accept error. */
-  readonly onError: (error: { readonly address: Address; readonly detail: string }) => void
+  /**
+   * A peer did not become a connection: a failed or slow TLS handshake, an accept error. `address` is the client's, where
+   * a proxy has announced one.
+   */
+  readonly onError: (error: {
+    readonly address: Address
+    readonly detail: string
+    readonly kind?: AcceptFailure | undefined
+  }) => void
   /**
    * Where the same server listened before it was suspended. A listener that lets the system choose its port takes
    * that one again.

@@ -18,6 +18,7 @@ const layers = [
   "Protocol",
   "Tls",
   "Transport",
+  "ProxyProtocol",
   "Connection",
   "Events",
   "Connections",

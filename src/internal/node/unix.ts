@@ -5,18 +5,19 @@ import * as Net from "node:net"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { type Address, type Connector, formatAddress, type Listener } from "../../Transport.ts"
-import { DescriptorGuard } from "./descriptors.ts"
 import { connectWith, openPlain } from "./nodeConnect.ts"
 import { listenOn } from "./nodeListen.ts"
 import { NodeWire, resetByDestroy } from "./nodeWire.ts"
+import { proxyPlan } from "./proxyHeader.ts"
+import { type Ends, Reception } from "./reception.ts"
 import type { UnixClientSettings, UnixSettings } from "./socketOptions.ts"
 import { clearPath, type FileIdentity, publishPath, removePath, temporaryPath } from "./unixPath.ts"
 
 // A client's end has no name of its own, so both ends go by the path.
 const makeWire =
   (address: Address) =>
-  (socket: Net.Socket): NodeWire =>
-    new NodeWire(socket, address, address, undefined, resetByDestroy)
+  (socket: Net.Socket, { remoteAddress = address }: Ends = {}): NodeWire =>
+    new NodeWire(socket, address, remoteAddress, undefined, resetByDestroy)
 
 /** A listener on a Unix path. */
 export const unixListener = (settings: UnixSettings): Context.Service.Shape<typeof Listener> => {
@@ -28,10 +29,18 @@ export const unixListener = (settings: UnixSettings): Context.Service.Shape<type
       yield* clearPath(settings.path, target)
       const temporary = temporaryPath(settings.path)
       let published: FileIdentity | undefined
-      const guard = new DescriptorGuard(acceptor, (socket) => acceptor.onWire(toWire(socket)))
+      const reception = new Reception(acceptor, {
+        makeWire: toWire,
+        address,
+        // Who may write to the socket's file is believed.
+        proxy:
+          settings.proxyProtocol &&
+          proxyPlan({ from: "anyone", others: "refuse", ...settings.proxyProtocol }),
+        refusesTls: settings.clientHello === "refuse"
+      })
       return yield* listenOn({
         server: Net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
-          guard.arrive(socket)
+          reception.arrive(socket)
         ),
         options: { path: temporary, backlog: settings.backlog },
         target,
@@ -45,9 +54,9 @@ export const unixListener = (settings: UnixSettings): Context.Service.Shape<type
           ),
           Effect.uninterruptible
         ),
-        busy: () => guard.busy,
+        busy: () => reception.busy,
         onClose: () => {
-          guard.close()
+          reception.close()
           const detail = published === undefined ? undefined : removePath(settings.path, published)
           if (detail !== undefined) {
             acceptor.onError({ address, detail: `could not remove the socket's file: ${detail}` })
