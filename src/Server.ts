@@ -13,7 +13,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { AdmissionOptions, Limits } from "./Admission.ts"
-import type { Connection, IdleHandler } from "./Connection.ts"
+import type { Connection, Farewell, IdleHandler } from "./Connection.ts"
 import type { Connections } from "./Connections.ts"
 import type { DeadlineOptions } from "./Deadlines.ts"
 import type { DrainReport, ServerEvent, ServerStatus } from "./Events.ts"
@@ -21,9 +21,10 @@ import type { Handler } from "./Handler.ts"
 import type { HeartbeatOptions } from "./Heartbeat.ts"
 import { admissionSettings, limitsOf } from "./internal/admissionSettings.ts"
 import { serverDeadlines } from "./internal/deadlineSettings.ts"
-import { farewellOf, goodbyeOf } from "./internal/lastWords.ts"
+import { farewellOf, farewellSetting, goodbyeOf } from "./internal/lastWords.ts"
 import { MemoryBudget, memorySettings } from "./internal/memoryBudget.ts"
 import { durationOption, integerOption, withDefault } from "./internal/options.ts"
+import { enterDirectory } from "./internal/serverDirectory.ts"
 import { ServerLife } from "./internal/serverLife.ts"
 import { connectionFields, decodeSettings, makeShared } from "./internal/settings.ts"
 import type { Policy } from "./Outbound.ts"
@@ -182,6 +183,8 @@ export interface ServerOptions<Out> extends ConnectionOptions<Out> {
    * answers goes behind it. Default: none.
    */
   readonly goodbye?: Out | ((connection: Connection<unknown, Out>) => Out) | undefined
+  /** A last word to a peer whose connection ends by a fault; see `Connection.Farewell`. Default: none. */
+  readonly farewell?: Farewell<Out> | undefined
   /**
    * How many events each subscriber of `events` may fall behind before it loses the oldest, 1 to 1 000 000.
    * Default 1024.
@@ -200,6 +203,7 @@ const ServerSettings = Schema.Struct({
   drainTimeout: withDefault(durationOption(0, "1 hour"), Duration.seconds(15)),
   killTimeout: withDefault(durationOption(0, "1 hour"), Duration.seconds(5)),
   goodbye: Schema.optional(Schema.Unknown),
+  farewell: farewellSetting,
   eventBuffer: withDefault(integerOption(1, 1_000_000), 1024),
   admission: admissionSettings,
   memory: memorySettings
@@ -317,6 +321,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
     onIdle: options.onIdle,
     beats: { ours: protocol.heartbeat?.fromServer, theirs: protocol.heartbeat?.fromClient }
   })
+  if (options.farewell !== undefined) shared.farewell = options.farewell
   if (settings.memory !== "off") shared.memory = new MemoryBudget(settings.memory.maxBytes)
   const limits = yield* SubscriptionRef.make(limitsOf(options.admission))
   const life = new ServerLife({
@@ -332,10 +337,11 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
       limits,
       policy: {
         overLimit: settings.admission.overLimit,
-        farewell: farewellOf(options.admission?.farewell, protocol.framing, shared.encode)
+        farewell: farewellOf(options.admission?.farewell, shared.framing, shared.encode)
       }
     }
   })
+  yield* enterDirectory(protocol, life.connections)
   yield* Effect.forkScoped(life.followLimits, { startImmediately: true })
   yield* Effect.addFinalizer(() => life.stop)
   const address = yield* life.start()

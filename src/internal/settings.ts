@@ -15,6 +15,7 @@ import type { Beats } from "../Heartbeat.ts"
 import * as Outbound from "../Outbound.ts"
 import { InvalidConfig, type MessageError, type OptionProblem } from "../SluiceError.ts"
 import type { Hello } from "../Versions.ts"
+import { messageFraming } from "./codec/selfDelimiting.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import { DeadlineScheduler } from "./deadlineScheduler.ts"
 import { type DeadlineTimes, heartbeatSettings } from "./deadlineSettings.ts"
@@ -124,14 +125,19 @@ export const decodeSettings = <S extends Schema.ConstraintDecoder<unknown>>(
 
 /** What connections share of their protocol, with the services of its codecs. */
 export const protocolFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
-  protocol: { readonly framing: Framing; readonly switchable?: boolean | undefined },
+  protocol: {
+    readonly framing: Framing
+    readonly selfDelimiting?: boolean | undefined
+    readonly switchable?: boolean | undefined
+  },
   decoder: Codec.Codec<In, DecodeServices, Unused1>,
   encoder: Codec.Codec<Out, Unused2, EncodeServices>,
   context: Context.Context<DecodeServices | EncodeServices>
 ) => ({
-  framing: protocol.framing,
   switchable: protocol.switchable === true,
-  ...codecFields(decoder, encoder, context)
+  ...(protocol.selfDelimiting === true
+    ? messageFraming(decoder, encoder)
+    : { framing: protocol.framing, messageFrames: false, ...codecFields(decoder, encoder, context) })
 })
 
 const codecFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
@@ -153,6 +159,7 @@ const codecFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
 export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(options: {
   readonly protocol: {
     readonly framing: Framing
+    readonly selfDelimiting?: boolean | undefined
     readonly switchable?: boolean | undefined
     readonly versions?: { readonly hello: Hello } | undefined
   }

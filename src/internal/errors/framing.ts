@@ -24,10 +24,16 @@ export class FrameTooLong extends Data.TaggedError("FrameTooLong")<{
  * The bytes are not a frame of this framing: a malformed length, a wrong checksum, a missing terminator.
  * Always terminal, for the next frame's beginning is unknown.
  *
+ * `cause` is what a framing of one's own knows beyond the text, for the server's `farewell` to find: the code, say, by
+ * which its protocol tells the peer.
+ *
  * @category framing
  * @since 0.1.0
  */
-export class FrameCorrupted extends Data.TaggedError("FrameCorrupted")<{ readonly detail: string }> {
+export class FrameCorrupted extends Data.TaggedError("FrameCorrupted")<{
+  readonly detail: string
+  readonly cause?: unknown
+}> {
   override get message(): string {
     return `corrupted frame: ${this.detail}`
   }

@@ -9,14 +9,15 @@ import * as Effect from "effect/Effect"
 import { TransportError } from "../../SluiceError.ts"
 import type { Address, Connector, Listener, TlsDetails } from "../../Transport.ts"
 import { inTurn } from "./inTurn.ts"
+import { tcpTarget } from "./listenHere.ts"
 import { tcpAddress } from "./nodeAddress.ts"
 import { type Attempt, connectWith, whenReady } from "./nodeConnect.ts"
 import { errorDetail, transportError } from "./nodeError.ts"
-import { listenOn } from "./nodeListen.ts"
 import { NodeWire, type ResetSocket } from "./nodeWire.ts"
 import { proxyPlan } from "./proxyHeader.ts"
 import { type Ends, Reception } from "./reception.ts"
-import { boundTcpAddress, listenOptions, openTcp, serverOptions, tcpTarget, tcpWire } from "./tcp.ts"
+import type { SocketSource } from "./socketSource.ts"
+import { openTcp, serverOptions, tcpPlace, tcpWire } from "./tcp.ts"
 import { tlsDetails } from "./tlsDetails.ts"
 import { TlsHandshakes } from "./tlsHandshakes.ts"
 import { loadMaterial } from "./tlsMaterial.ts"
@@ -59,7 +60,10 @@ const createServer = (settings: TcpTlsSettings, secureOptions: Tls.SecureContext
 }
 
 /** A listener on TLS. */
-export const tlsListener = (settings: TcpTlsSettings): Context.Service.Shape<typeof Listener> => {
+export const tlsListener = (
+  settings: TcpTlsSettings,
+  source: SocketSource
+): Context.Service.Shape<typeof Listener> => {
   const target = tcpTarget(settings)
   return {
     listen: Effect.fnUntraced(function* (acceptor) {
@@ -73,16 +77,12 @@ export const tlsListener = (settings: TcpTlsSettings): Context.Service.Shape<typ
         ),
         refusesTls: false
       })
-      return yield* listenOn({
-        // The server that listens is a plain one, so that a handshake begins when its peer is let in, and not before.
-        server: Net.createServer({ ...serverOptions(settings), pauseOnConnect: true }, (raw) =>
-          reception.arrive(raw)
-        ),
-        options: listenOptions(settings, acceptor),
-        target,
+      return yield* source.listen({
+        place: tcpPlace(settings, acceptor),
+        options: serverOptions(settings),
+        // A handshake begins when its peer is let in, and not before.
+        onSocket: (raw) => reception.arrive(raw),
         acceptor,
-        boundAddress: boundTcpAddress,
-        publish: Effect.void,
         busy: () => reception.busy,
         onClose: () => reception.close()
       })
