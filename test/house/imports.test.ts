@@ -16,6 +16,7 @@ const layers = [
   "Codec",
   "Versions",
   "Protocol",
+  "Resp",
   "Tls",
   "Transport",
   "ProxyProtocol",
@@ -33,6 +34,7 @@ const layers = [
   "Client",
   "Rpc",
   "TransportNode",
+  "TransportUdp",
   "TransportMemory",
   "TransportSocket"
 ]

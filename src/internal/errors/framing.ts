@@ -111,6 +111,21 @@ export class DelimiterInPayload extends Data.TaggedError("DelimiterInPayload")<{
 }
 
 /**
+ * The message would need a datagram of `seen` bytes, and the transport's longest has `limit`. Nothing was sent.
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class DatagramTooLong extends Data.TaggedError("DatagramTooLong")<{
+  readonly limit: number
+  readonly seen: number
+}> {
+  override get message(): string {
+    return `a datagram of ${this.seen} bytes exceeds the maximum of ${this.limit}`
+  }
+}
+
+/**
  * What a decoder may answer instead of frames.
  *
  * @category framing
@@ -124,4 +139,9 @@ export type FrameError = FrameTooLong | FrameCorrupted | FrameTruncated | Unexpe
  * @category framing
  * @since 0.1.0
  */
-export type PayloadError = PayloadTooLong | PayloadTooShort | DelimiterInPayload | InvalidConfig
+export type PayloadError =
+  | PayloadTooLong
+  | PayloadTooShort
+  | DelimiterInPayload
+  | DatagramTooLong
+  | InvalidConfig
