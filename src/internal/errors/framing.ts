@@ -111,6 +111,18 @@ export class DelimiterInPayload extends Data.TaggedError("DelimiterInPayload")<{
 }
 
 /**
+ * The payload is not what the framing can carry: no JSON value, say, where the framing cuts at the end of one.
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class PayloadMalformed extends Data.TaggedError("PayloadMalformed")<{ readonly detail: string }> {
+  override get message(): string {
+    return `the framing cannot carry the payload: ${this.detail}`
+  }
+}
+
+/**
  * The message would need a datagram of `seen` bytes, and the transport's longest has `limit`. Nothing was sent.
  *
  * @category framing
@@ -143,5 +155,6 @@ export type PayloadError =
   | PayloadTooLong
   | PayloadTooShort
   | DelimiterInPayload
+  | PayloadMalformed
   | DatagramTooLong
   | InvalidConfig
