@@ -52,6 +52,23 @@ export class FrameTruncated extends Data.TaggedError("FrameTruncated")<{ readonl
 }
 
 /**
+ * What came first is not of this connection's protocol but belongs before it: a TLS handshake on a connection in plain
+ * text (`TlsClientHello`), or the header of a proxy that is not believed (`ProxyHeader`).
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class UnexpectedPreamble extends Data.TaggedError("UnexpectedPreamble")<{
+  readonly preamble: "TlsClientHello" | "ProxyHeader"
+}> {
+  override get message(): string {
+    return this.preamble === "TlsClientHello"
+      ? "this looks like TLS, and only plain text is spoken here"
+      : "this looks like a PROXY header, and none is believed from this peer"
+  }
+}
+
+/**
  * The payload is longer than the framing's maximum, its length field, or its fixed length.
  *
  * @category framing
@@ -126,7 +143,7 @@ export class DatagramTooLong extends Data.TaggedError("DatagramTooLong")<{
  * @category framing
  * @since 0.1.0
  */
-export type FrameError = FrameTooLong | FrameCorrupted | FrameTruncated | InvalidConfig
+export type FrameError = FrameTooLong | FrameCorrupted | FrameTruncated | UnexpectedPreamble | InvalidConfig
 
 /**
  * What an encoder may answer instead of writing a frame.
