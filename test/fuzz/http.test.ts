@@ -98,7 +98,7 @@ describe("examples/http", () => {
       const more = strange < 0 && refused === undefined && theirs.length > ours.length
       if (same && !more) return
       throw new Error(
-        `FUZZ_SEED=${seed + index} FUZZ_CASES=1: ${JSON.stringify(Buffer.from(sent).toString("latin1"))}\n` +
+        `FUZZ_SEED=${seed + index} FUZZ_CASES=1: ${JSON.stringify(Buffer.from(sent).toString("latin1")).replace(/[^ -~]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`)}\n` +
           `ours ${JSON.stringify(ours)}, Node's ${JSON.stringify(theirs)}`
       )
     }

@@ -138,7 +138,7 @@ export const accepted: ReadonlyArray<Case> = [
   },
   {
     name: "what only looks like close",
-    bytes: get("Connection: closed") + get(),
+    bytes: get("Connection: closed, \xa0close") + get(),
     messages: ["GET /", "GET /"]
   },
   {
@@ -285,6 +285,8 @@ const refusals: ReadonlyArray<readonly [name: string, bytes: string, status?: nu
   ["chunked with a parameter", post("Transfer-Encoding: chunked;a=b")],
   ["chunked behind a comma only", post("Transfer-Encoding: chunked,")],
   ["chunked behind a vertical tab", post("Transfer-Encoding: \x0bchunked")],
+  ["chunked behind a no-break space", `${post("Transfer-Encoding:\xa0chunked")}0\r\n\r\n`],
+  ["chunked before a no-break space", `${post("Transfer-Encoding: chunked\xa0")}0\r\n\r\n`],
   ["a coding before chunked", post("Transfer-Encoding: gzip, chunked"), 501],
   ["a space before the colon of the coding", `${post("Transfer-Encoding : chunked")}0\r\n\r\n`],
   ["a length that is folded", `${post("Content-Length:", " 5")}hello`],
