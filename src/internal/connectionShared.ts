@@ -26,6 +26,8 @@ export interface ConnectionShared<In, Out> {
   readonly identity: boolean
   /** Whether messages are their payloads when sent. */
   readonly identityOut: boolean
+  /** Whether what the framing calls frames and payloads are messages, of a protocol whose messages delimit themselves. */
+  readonly messageFrames: boolean
   readonly inboundLimits: { readonly maxMessages: number; readonly maxBytes: number }
   /** How many frames of a peer are handled in one turn. */
   readonly perTurn: number

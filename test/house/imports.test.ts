@@ -16,8 +16,10 @@ const layers = [
   "Codec",
   "Versions",
   "Protocol",
+  "Resp",
   "Tls",
   "Transport",
+  "ProxyProtocol",
   "Connection",
   "Events",
   "Connections",
@@ -33,6 +35,7 @@ const layers = [
   "Rpc",
   "TransportNode",
   "Multicore",
+  "TransportUdp",
   "TransportMemory",
   "TransportSocket"
 ]

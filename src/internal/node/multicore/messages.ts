@@ -25,6 +25,7 @@ const AddressShape = Schema.Union([
   Schema.TaggedStruct("Tcp", { host: Schema.String, port: Count }),
   Schema.TaggedStruct("Unix", { path: Schema.String }),
   Schema.TaggedStruct("Memory", { name: Schema.String }),
+  Schema.TaggedStruct("Udp", { host: Schema.String, port: Count }),
   Schema.TaggedStruct("Unknown", {})
 ])
 
