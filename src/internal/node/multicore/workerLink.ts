@@ -20,13 +20,13 @@ type Delivery = Extract<FromSupervisor, { readonly _tag: "Deliver" }>
 
 export class WorkerLink {
   readonly identity: Identity
-  /** Who takes the sockets of a listener. */
-  readonly takers = new Map<string, (socket: Net.Socket) => void>()
   /** Who gets the messages of groups, by the name of these. */
   readonly groups = new Map<string, (delivery: Delivery) => void>()
   /** Who answers the questions of other workers. */
   answerer: (question: Question) => Effect.Effect<unknown> = () => Effect.undefined
   private readonly link: Link<FromSupervisor, Question>
+  /** Who takes the sockets of a listener. */
+  private readonly takers = new Map<string, (socket: Net.Socket) => void>()
   private connections = 0
   private gone: Array<number> = []
   private telling = false
@@ -73,6 +73,18 @@ export class WorkerLink {
         })
       )
     )
+  }
+
+  /** Sockets of a listener go there from now on, and the process lives for them as it does for a listening socket. */
+  open(listener: string, taker: (socket: Net.Socket) => void): void {
+    this.takers.set(listener, taker)
+    process.channel?.ref()
+  }
+
+  close(listener: string): void {
+    this.takers.delete(listener)
+    if (this.takers.size === 0) process.channel?.unref()
+    this.tell({ _tag: "Close", listener })
   }
 
   /** Counts a socket for as long as it is open; `number` is that of one that was handed over. */
