@@ -151,6 +151,7 @@ export class Receptions {
 
   /** Sockets that a worker had are gone. */
   gone(worker: WorkerProcess, numbers: ReadonlyArray<number>): void {
+    if (this.options.gate === undefined) return
     for (const number of numbers) {
       worker.taken.get(number)?.()
       worker.taken.delete(number)

@@ -18,6 +18,9 @@ import {
 
 type Delivery = Extract<FromSupervisor, { readonly _tag: "Deliver" }>
 
+/** Milliseconds until the supervisor hears of connections that are gone. */
+const soon = 10
+
 export class WorkerLink {
   readonly identity: Identity
   /** Who gets the messages of groups, by the name of these. */
@@ -96,7 +99,7 @@ export class WorkerLink {
       this.tellSoon()
     })
     if (number === undefined) this.tellSoon()
-    else this.tell({ _tag: "Taken", socket: number, count: this.connections })
+    else this.tell({ _tag: "Taken", socket: number, count: this.connections, gone: this.takeGone() })
   }
 
   /** Listens to the supervisor for as long as the scope, and ends this process when the supervisor is gone. */
@@ -157,16 +160,20 @@ export class WorkerLink {
     taker(socket)
   }
 
-  /** Once a turn at most. */
+  private takeGone(): ReadonlyArray<number> {
+    const { gone } = this
+    this.gone = []
+    return gone
+  }
+
+  /** A little later, for all that happens until then: each word costs the supervisor more than what it says. */
   private tellSoon(): void {
     if (this.telling) return
     this.telling = true
-    setImmediate(() => {
+    setTimeout(() => {
       this.telling = false
-      const { connections, gone } = this
-      this.gone = []
-      this.tell({ _tag: "Connections", count: connections, gone })
-    })
+      this.tell({ _tag: "Connections", count: this.connections, gone: this.takeGone() })
+    }, soon)
   }
 
   /** Nobody hands us peers any more, and nobody would end us: in good order, as by a signal, and then in any case. */
