@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import type { ByteWriter } from "./ByteWriter.ts"
-import { type ContentLengthOptions, contentLengthFraming } from "./internal/framing/contentLength.ts"
 import {
   type AnyOfOptions,
   anyOfFraming,
@@ -33,7 +32,7 @@ import { type VarintOptions, varintFraming } from "./internal/framing/varint.ts"
 import { type ChecksumOptions, withChecksumFraming } from "./internal/framing/withChecksum.ts"
 import type { FrameError, OptionProblem, PayloadError } from "./SluiceError.ts"
 
-export type { ContentLengthOptions } from "./internal/framing/contentLength.ts"
+export { type ContentLengthOptions, contentLength } from "./internal/framing/contentLength.ts"
 export type { AnyOfOptions, DelimiterOptions, LinesOptions } from "./internal/framing/delimited.ts"
 export type { FixedLengthOptions } from "./internal/framing/fixedLength.ts"
 export type { JsonOptions } from "./internal/framing/json.ts"
@@ -257,25 +256,6 @@ export const varint = (options: VarintOptions = {}): Framing => varintFraming(op
  * @since 0.1.0
  */
 export const netstring = (options: NetstringOptions = {}): Framing => netstringFraming(options)
-
-/**
- * Headers, an empty line, and as many bytes of payload as `Content-Length` says: how the Language Server Protocol and
- * the Debug Adapter Protocol put messages in a stream (LSP 3.17, "Base Protocol").
- *
- * ```text
- * Content-Length: 2\r\n\r\n{}
- * content-length:2\r\nContent-Type: application/vscode-jsonrpc; charset=utf-8\r\n\r\n{}
- * ```
- *
- * Names are taken in capital and small letters, blanks around a value are not of it, and other headers are passed over.
- * Lines end in CRLF and nothing else. `maxLength` counts the payload; `maxHeaderLength` the bytes up to and with the
- * empty line, and when they are too many, when a header is no name and a colon, or when the length is missing, there
- * twice or no decimal number, it is `FrameCorrupted`. The encoder writes the one header that is needed.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const contentLength = (options: ContentLengthOptions = {}): Framing => contentLengthFraming(options)
 
 /**
  * A number that says what the message is, the length of its body, and the body.

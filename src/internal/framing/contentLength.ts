@@ -34,9 +34,26 @@ interface Policy extends PrefixPolicy {
   readonly maxHeaderLength: number
 }
 
-export const contentLengthFraming = (options: ContentLengthOptions): Framing => {
+/**
+ * Headers, an empty line, and as many bytes of payload as `Content-Length` says: how the Language Server Protocol and
+ * the Debug Adapter Protocol put messages in a stream (LSP 3.17, "Base Protocol").
+ *
+ * ```text
+ * Content-Length: 2\r\n\r\n{}
+ * content-length:2\r\nContent-Type: application/vscode-jsonrpc; charset=utf-8\r\n\r\n{}
+ * ```
+ *
+ * Names are taken in capital and small letters, blanks around a value are not of it, and other headers are passed over.
+ * Lines end in CRLF and nothing else. `maxLength` counts the payload; `maxHeaderLength` the bytes up to and with the
+ * empty line, and when they are too many, when a header is no name and a colon, or when the length is missing, there
+ * twice or no decimal number, it is `FrameCorrupted`. The encoder writes the one header that is needed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const contentLength = (options: ContentLengthOptions = {}): Framing => {
   const { maxLength = defaultMaxLength, maxHeaderLength = 1024, oversize = "fail", end = "fail" } = options
-  const withMaxLength = (maxLength: number): Framing => contentLengthFraming({ ...options, maxLength })
+  const withMaxLength = (maxLength: number): Framing => contentLength({ ...options, maxLength })
   const checks = new OptionChecks()
   checks.integer("maxLength", maxLength, 1)
   if (!(Number.isInteger(maxHeaderLength) && maxHeaderLength >= 24 && maxHeaderLength <= 8192)) {
