@@ -28,10 +28,13 @@ export type Address =
   | { readonly _tag: "Udp"; readonly host: string; readonly port: number }
   | { readonly _tag: "Unix"; readonly path: string }
   | { readonly _tag: "Memory"; readonly name: string }
+  | { readonly _tag: "Stdio" }
+  | { readonly _tag: "Process"; readonly command: string; readonly pid: number }
   | { readonly _tag: "Unknown" }
 
 /**
- * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `udp:127.0.0.1:7000`, `unix:/run/chat.sock`, `memory:chat`.
+ * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `udp:127.0.0.1:7000`, `unix:/run/chat.sock`, `memory:chat`,
+ * `stdio`, `process:sort[4711]`.
  *
  * @category formatting
  * @since 0.1.0
@@ -46,6 +49,10 @@ export const formatAddress = (address: Address): string => {
       return `unix:${address.path}`
     case "Memory":
       return `memory:${address.name}`
+    case "Stdio":
+      return "stdio"
+    case "Process":
+      return `process:${address.command}[${address.pid}]`
     case "Unknown":
       return "unknown"
   }

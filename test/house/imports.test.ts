@@ -35,6 +35,7 @@ const layers = [
   "Rpc",
   "TransportNode",
   "TransportUdp",
+  "TransportStdio",
   "TransportMemory",
   "TransportSocket"
 ]
