@@ -26,6 +26,7 @@ const layers = [
   "Groups",
   "Handler",
   "Requests",
+  "JsonRpc",
   "Delivery",
   "Workers",
   "Offload",
