@@ -99,39 +99,48 @@ export class ChunkedBody implements Body {
   private readLine(bytes: Uint8Array, at: number): number {
     const lf = bytes.indexOf(LF, at)
     const end = lf < 0 ? bytes.length : lf + 1
-    const longest = this.longest
-    const tooLong = this.line.length + end - at > longest + (this.part === "trailers" ? 0 : 2)
-    // Enough to know that it is too long.
-    this.line.writeBytes(bytes.subarray(at, Math.min(end, at + longest + 3)))
-    if (tooLong) this.problem = this.tooLong
-    else if (lf >= 0) {
-      const line = this.line.view()
-      if (line[line.length - 2] === CR) this.problem = this.takeLine(line)
-      else this.problem = malformed("a line feed without a carriage return")
+    const { longest } = this
+    if (this.line.length + end - at > longest + (this.part === "trailers" ? 0 : 2)) {
+      this.problem = this.tooLong
+    } else if (lf < 0) {
+      this.line.writeBytes(bytes.subarray(at))
+    } else if (this.line.length === 0) {
+      this.problem = this.takeLine(bytes, at, end)
+    } else {
+      this.line.writeBytes(bytes.subarray(at, end))
+      this.problem = this.takeLine(this.line.view(), 0, this.line.length)
       this.line.truncate(0)
     }
     return end
   }
 
-  private takeLine(line: Uint8Array): Refusal | undefined {
+  private takeLine(bytes: Uint8Array, from: number, to: number): Refusal | undefined {
+    if (bytes[to - 2] !== CR || to - from < 2) return malformed("a line feed without a carriage return")
     switch (this.part) {
       case "size":
-        return this.size(latin1(line, 0, line.length - 2))
+        return this.size(bytes, from, to - 2)
       case "data end":
         this.part = "size"
-        return line.length === 2 ? undefined : malformed("a chunk that is longer than its size")
+        return to - from === 2 ? undefined : malformed("a chunk that is longer than its size")
       default:
-        return this.trailer(line)
+        return this.trailer(bytes.slice(from, to))
     }
   }
 
   /** Digits to the base of 16, no more than eight, and extensions, which nobody here knows. */
-  private size(line: string): Refusal | undefined {
-    const [, digits] = chunkSize.exec(line) ?? []
-    if (digits === undefined) return malformed("a chunk without a size")
-    this.left = Number.parseInt(digits, 16)
-    if (this.data.length + this.left > this.limits.body) return new Refusal(413, "a body that is too long")
-    this.part = this.left === 0 ? "trailers" : "data"
+  private size(bytes: Uint8Array, from: number, to: number): Refusal | undefined {
+    let size = 0
+    let at = from
+    for (; at < to; at++) {
+      const digit = hexadecimal(bytes[at]!)
+      if (digit < 0) break
+      size = size * 16 + digit
+    }
+    if (at === from || at - from > 8) return malformed("a chunk without a size")
+    if (at < to && !extensions.test(latin1(bytes, at, to))) return malformed("malformed chunk extensions")
+    if (this.data.length + size > this.limits.body) return new Refusal(413, "a body that is too long")
+    this.left = size
+    this.part = size === 0 ? "trailers" : "data"
     return undefined
   }
 
@@ -162,4 +171,11 @@ const isFraming = (line: Uint8Array, nameEnd: number): boolean =>
 
 const token = "[\\w!#$%&'*+\\-.^`|~]+"
 const quoted = '"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*"'
-const chunkSize = new RegExp(`^([0-9a-fA-F]{1,8})(?:;${token}(?:=(?:${token}|${quoted}))?)*$`)
+const extensions = new RegExp(`^(?:;${token}(?:=(?:${token}|${quoted}))?)+$`)
+
+/** The value of a digit, or -1. */
+const hexadecimal = (byte: number): number => {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
+  const small = byte | 0x20
+  return small >= 0x61 && small <= 0x66 ? small - 0x57 : -1
+}
