@@ -300,8 +300,10 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
   handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
   options: NoInfer<ServerOptions<Out>> = {}
 ) {
-  const settings = yield* decodeSettings(ServerSettings, options, protocol)
+  const listener = yield* Listener
+  const settings = yield* decodeSettings(ServerSettings, options, protocol, listener)
   const shared = yield* makeShared({
+    carriage: listener,
     protocol,
     decoder: protocol.fromClient,
     encoder: protocol.fromServer,
@@ -324,7 +326,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
     handler,
     shared,
     context: yield* Effect.context<Exclude<R, Scope.Scope>>(),
-    listener: yield* Listener,
+    listener,
     limits: settings,
     goodbye: goodbyeOf(options.goodbye),
     eventBuffer: settings.eventBuffer,
@@ -332,7 +334,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
       limits,
       policy: {
         overLimit: settings.admission.overLimit,
-        farewell: farewellOf(options.admission?.farewell, protocol.framing, shared.encode)
+        farewell: farewellOf(options.admission?.farewell, shared.framing, shared.encode)
       }
     }
   })

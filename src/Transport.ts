@@ -10,7 +10,9 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { InvalidConfig, TransportError } from "./SluiceError.ts"
+import type { CloseReason } from "./CloseReason.ts"
+import type { Framing } from "./Framing.ts"
+import type { FrameError, InvalidConfig, TransportError } from "./SluiceError.ts"
 import type { StartTlsOptions } from "./Tls.ts"
 
 /**
@@ -91,15 +93,22 @@ export interface PeerCertificate {
 export interface WireReceiver {
   /** The next bytes. They belong to the receiver and never change again. Not called while paused. */
   readonly onData: (chunk: Uint8Array) => void
-  /** The peer ended its side: no more bytes come. Writing still works. */
-  readonly onEnd: () => void
+  /**
+   * The peer ended its side: no more bytes come. Writing still works. `code` is the number that the peer gave for it, in
+   * a transport that has such numbers.
+   */
+  readonly onEnd: (code?: number) => void
   /** After a `write` that returned false: there is room again. */
   readonly onDrain: () => void
   /**
    * The wire is gone, both ways; comes exactly once and last. `error` is the system's word for it (`ECONNRESET`)
-   * where it broke, undefined where both sides ended in good order or we destroyed it.
+   * where it broke, undefined where both sides ended in good order or we destroyed it. `code` is again the peer's.
    */
-  readonly onClose: (error: string | undefined) => void
+  readonly onClose: (error: string | undefined, code?: number) => void
+  /** A sign of life that is no byte of the stream: the peer's ping, or (`answer`) its answer to the last one of ours. */
+  readonly onSign?: ((answer: boolean) => void) | undefined
+  /** The peer broke the rules of the transport itself. No more bytes come, and `onClose` follows. */
+  readonly onBroken?: ((error: FrameError) => void) | undefined
 }
 
 /**
@@ -126,12 +135,17 @@ export interface Wire {
    * has all of them, and never if the wire breaks before.
    */
   readonly write: (bytes: Uint8Array, written?: () => void) => boolean
-  /** Ends our side after all that was written. Reading goes on. */
-  readonly end: () => void
+  /**
+   * Ends our side after all that was written. Reading goes on. `reason` is why the connection ends, for a transport that
+   * tells its peer; undefined where it goes on in the other direction.
+   */
+  readonly end: (reason?: CloseReason) => void
   /** Ends both sides at once and lets the peer know by a reset. What was not sent yet is lost. */
   readonly reset: () => void
   /** Releases everything at once. Where our side has ended and been flushed, the peer sees an orderly close. */
   readonly destroy: () => void
+  /** Asks the peer for a sign of life, which `onSign` tells. Left out by a transport that has no pings of its own. */
+  readonly ping?: (() => void) | undefined
   /**
    * Makes TLS on this wire ready: options checked, files read, nothing changed yet. Left out by a transport that knows
    * no TLS on a connection that exists already.
@@ -203,6 +217,22 @@ export interface Acceptor {
 }
 
 /**
+ * What a transport brings besides bytes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Carriage {
+  /**
+   * Stands in for the framing of every protocol, in a transport that keeps messages apart by itself. `text` says that
+   * all messages sent are texts. What it makes has the same maximum and the same `type`.
+   */
+  readonly framing?: ((framing: Framing, text: boolean) => Framing) | undefined
+  /** Whether its wires have a `ping`, for protocols that have none. Default false. */
+  readonly pings?: boolean | undefined
+}
+
+/**
  * What a server needs: a way to listen.
  *
  * @category services
@@ -210,7 +240,7 @@ export interface Acceptor {
  */
 export class Listener extends Context.Service<
   Listener,
-  {
+  Carriage & {
     /** Listens until the scope ends. Fails with a tagged error that names address and cause. */
     readonly listen: (acceptor: Acceptor) => Effect.Effect<Listening, TransportError, Scope.Scope>
   }
@@ -224,7 +254,7 @@ export class Listener extends Context.Service<
  */
 export class Connector extends Context.Service<
   Connector,
-  {
+  Carriage & {
     /** Connects, TLS handshake and all. Interruption gives up and leaves nothing behind. */
     readonly connect: Effect.Effect<Wire, TransportError>
   }

@@ -69,8 +69,9 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   readonly drainBegun = new Signal()
   /** No more input comes, and all of it is in the inbound queue. */
   readonly inputDone = new Signal()
-  protected reason: CloseReason | undefined
+  reason: CloseReason | undefined
   protected readonly finished = new Signal()
+  private peerCode: number | undefined
   private closing = false
   private drainReason: CloseReason | undefined
   private lost: Lost | undefined
@@ -102,7 +103,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.account()
   }
 
-  onEnd(): void {
+  onEnd(code?: number): void {
+    this.peerCode = code
     this.outbound.cork()
     this.reader.end()
     this.outbound.uncork()
@@ -114,9 +116,10 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.account()
   }
 
-  onClose(error: string | undefined): void {
+  onClose(error: string | undefined, code?: number): void {
     if (error !== undefined || !this.reader.endSeen) {
-      const reason = CloseReason.PeerReset({ detail: error ?? "closed without an end" })
+      const detail = error ?? "closed without an end"
+      const reason = CloseReason.PeerReset(code === undefined ? { detail } : { detail, code })
       this.reason ??= reason
       // What was read before is still delivered, even where it waits for its turn.
       this.reader.fail(reason)
@@ -284,7 +287,6 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   /** The handler is done: why, if nothing ended the connection before it. */
   handlerDone(exit: Exit.Exit<unknown, unknown> | undefined): void {
-    this.outbound.close()
     this.deadlines.stop()
     if (this.reason === undefined) {
       if (exit !== undefined && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
@@ -293,6 +295,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
         this.reason = this.orderlyReason(this.reader.ended)
       }
     }
+    // The writer, which goes on at once, tells the transport why.
+    this.outbound.close()
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.requests?.over(this.closedError())
@@ -309,7 +313,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   private orderlyReason(peerEnded: boolean): CloseReason {
     if (this.drainBegun.fired) return this.drainReason ?? CloseReason.ServerStopped()
-    return peerEnded ? CloseReason.PeerClosed() : CloseReason.LocalClosed()
+    if (!peerEnded) return CloseReason.LocalClosed()
+    return CloseReason.PeerClosed(this.peerCode === undefined ? {} : { code: this.peerCode })
   }
 
   /** What requests fail with when no reply can come, though the connection may go on. */

@@ -14,7 +14,9 @@ import type { Framing } from "../Framing.ts"
 import type { Beats } from "../Heartbeat.ts"
 import * as Outbound from "../Outbound.ts"
 import { InvalidConfig, type MessageError, type OptionProblem } from "../SluiceError.ts"
+import type { Carriage } from "../Transport.ts"
 import type { Hello } from "../Versions.ts"
+import { carriedFraming } from "./carriage.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import { DeadlineScheduler } from "./deadlineScheduler.ts"
 import { type DeadlineTimes, heartbeatSettings } from "./deadlineSettings.ts"
@@ -109,12 +111,14 @@ export const decodeSettings = <S extends Schema.ConstraintDecoder<unknown>>(
     readonly problems: ReadonlyArray<OptionProblem>
     readonly heartbeat?: unknown
     readonly switchable?: boolean | undefined
-  }
+  },
+  carriage: Carriage
 ): Effect.Effect<S["Type"], InvalidConfig> =>
   Effect.flatMap(Effect.result(decodeOptions(schema, options)), (decoded) => {
     const problems = protocol.problems.map(({ message, path }) => ({ path: `protocol.${path}`, message }))
     // One that may be left for another may find its heartbeat there.
-    if (protocol.heartbeat === undefined && protocol.switchable !== true && asksForHeartbeat(options)) {
+    const pings = protocol.heartbeat !== undefined || protocol.switchable === true || carriage.pings === true
+    if (!pings && asksForHeartbeat(options)) {
       problems.push({ path: "heartbeat", message: "the protocol has no heartbeat messages" })
     }
     if (Result.isFailure(decoded)) problems.push(...decoded.failure.problems)
@@ -151,6 +155,8 @@ const codecFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
  * that sending and receiving need none.
  */
 export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(options: {
+  /** Of the listener or connector. */
+  readonly carriage: Carriage
   readonly protocol: {
     readonly framing: Framing
     readonly switchable?: boolean | undefined
@@ -174,8 +180,11 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
 }): Effect.Effect<ConnectionShared<In, Out>, never, DecodeServices | EncodeServices | Scope.Scope> =>
   Effect.contextWith((context: Context.Context<DecodeServices | EncodeServices | Scope.Scope>) =>
     Clock.clockWith((clock) => {
-      const { beats, codecs, decoder, encoder, onIdle, onMessageError, policy, protocol, settings, side } =
+      const { beats, carriage, codecs, decoder, encoder, onIdle, onMessageError, policy, settings, side } =
         options
+      const encoders = [encoder, ...codecs.map((codec) => codec.encoder)]
+      const framing = carriedFraming(carriage, options.protocol.framing, encoders)
+      const protocol = { ...options.protocol, framing }
       // The same time without a bigint, where nobody has brought a clock: it is asked twice a chunk.
       const live = clock === Context.get(Context.empty(), Clock.Clock)
       const now = live ? () => performance.now() : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
@@ -185,6 +194,7 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
       const nextDouble = () => random.nextDoubleUnsafe()
       const shared: ConnectionShared<In, Out> = {
         ...protocolFields(protocol, decoder, encoder, context),
+        carriage,
         inboundLimits: settings.inbound,
         perTurn: settings.inbound.perTurn,
         rate: settings.inbound.rate && planRate(settings.inbound.rate),
@@ -197,7 +207,7 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
         now,
         deadlines: { scheduler, times: settings.deadlines, random: nextDouble },
         onIdle: onIdle ?? "close",
-        heartbeat: planHeartbeat(beats, settings.heartbeat, nextDouble),
+        heartbeat: planHeartbeat(beats, settings.heartbeat, nextDouble, carriage.pings === true),
         heartbeatSettings: settings.heartbeat,
         greeting: protocol.versions && {
           side,

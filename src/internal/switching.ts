@@ -7,6 +7,7 @@ import type { Connection, SwitchOptions } from "../Connection.ts"
 import * as Outbound from "../Outbound.ts"
 import type { Protocol } from "../Protocol.ts"
 import { type ConnectionClosed, InvalidConfig, type OptionProblem } from "../SluiceError.ts"
+import { carriedFraming } from "./carriage.ts"
 import { codecError } from "./codec/schemaCodec.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
@@ -63,11 +64,17 @@ const sharedOf = <In, Out, NextIn, NextOut, Services, PeerServices>(
   return {
     ...others,
     ...protocolFields(next, next.fromClient, next.fromServer, context),
+    framing: carriedFraming(shared.carriage, next.framing, [next.fromServer]),
     outboundPolicy: options.policy ?? Outbound.suspend,
     onMessageError: options.onMessageError ?? "close",
     onIdle: options.onIdle ?? "close",
     greeting: undefined,
-    heartbeat: planHeartbeat(beats, shared.heartbeatSettings, shared.deadlines.random),
+    heartbeat: planHeartbeat(
+      beats,
+      shared.heartbeatSettings,
+      shared.deadlines.random,
+      shared.carriage.pings === true
+    ),
     // They look at the connection's life and never at its messages.
     ...(told as unknown as Told<NextIn, NextOut>)
   }

@@ -27,7 +27,11 @@ const all = [
   rigs.memory,
   rigs.memoryOneByte,
   rigs.memoryCutDelayed,
-  rigs.socket
+  rigs.socket,
+  rigs.webSocket,
+  rigs.webSocketStream,
+  rigs.webSocketCompressed,
+  rigs.webSocketCut
 ]
 
 for (const rig of all) {

@@ -9,7 +9,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Client, ClientOptions, ClientStatus, MakeOptions, Pool, PoolOptions } from "../../Client.ts"
 import { CloseReason } from "../../CloseReason.ts"
 import type { Protocol } from "../../Protocol.ts"
-import { Connector } from "../../Transport.ts"
+import { type Carriage, Connector } from "../../Transport.ts"
 import { agreedWith } from "../agreedWith.ts"
 import { forEachEager } from "../forEachEager.ts"
 import { decodeSettings, makeShared } from "../settings.ts"
@@ -30,9 +30,9 @@ export const connectOnce = Effect.fnUntraced(function* <
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: ClientOptions<FromClient>
 ) {
-  const settings = yield* decodeSettings(ConnectSettings, options, protocol)
-  const shared = yield* sharedOf(protocol, options, settings)
   const connector = yield* Connector
+  const settings = yield* decodeSettings(ConnectSettings, options, protocol, connector)
+  const shared = yield* sharedOf(connector, protocol, options, settings)
   const scope = yield* Effect.scope
   return yield* Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -52,11 +52,13 @@ export const connectOnce = Effect.fnUntraced(function* <
 })
 
 const sharedOf = <FromClient, FromServer, ServerServices, ClientServices>(
+  carriage: Carriage,
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: ClientOptions<FromClient>,
   settings: (typeof ConnectSettings)["Type"]
 ) =>
   makeShared({
+    carriage,
     protocol,
     decoder: protocol.fromServer,
     encoder: protocol.fromClient,
@@ -80,11 +82,12 @@ const begin = Effect.fnUntraced(function* <FromClient, FromServer, ServerService
   settings: Omit<(typeof ClientSettings)["Type"], "whenDown">
 ) {
   const { onConnect } = options
+  const connector = yield* Connector
   const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
   const client = new ResilientClient<FromServer, FromClient>(
     {
-      connect: (yield* Connector).connect,
-      shared: yield* sharedOf(protocol, options, settings),
+      connect: connector.connect,
+      shared: yield* sharedOf(connector, protocol, options, settings),
       reconnect: options.reconnect ?? defaultReconnect,
       stableAfter: settings.stableAfter,
       prepare: onConnect && prepareWith(onConnect, context),
@@ -107,7 +110,7 @@ export const makeClient = Effect.fnUntraced(function* <
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: MakeOptions<FromServer, FromClient, R>
 ) {
-  const settings = yield* decodeSettings(ClientSettings, options, protocol)
+  const settings = yield* decodeSettings(ClientSettings, options, protocol, yield* Connector)
   const client = yield* begin(protocol, options, settings)
   const sender = new ClientSender(client, settings.whenDown)
   const sendAll = (messages: ReadonlyArray<FromClient>) => forEachEager(messages, sender.send)
@@ -141,7 +144,7 @@ export const makePool = Effect.fnUntraced(function* <
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: PoolOptions<FromServer, FromClient, R>
 ) {
-  const settings = yield* decodeSettings(PoolSettings, options, protocol)
+  const settings = yield* decodeSettings(PoolSettings, options, protocol, yield* Connector)
   const clients = yield* Effect.forEach(Array.from({ length: settings.size }), () =>
     begin(protocol, options, settings)
   )
