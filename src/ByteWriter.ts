@@ -34,6 +34,14 @@ export class ByteWriter {
     return this.used
   }
 
+  /**
+   * The buffer itself, for who writes bytes one by one into what was reserved: from the offset that {@link reserve}
+   * returned, and only until the next call, which may move it.
+   */
+  get bytes(): Uint8Array {
+    return this.buffer
+  }
+
   /** Makes room for `size` more bytes and returns the offset where they begin. Their content is undefined. */
   reserve(size: number): number {
     const start = this.used

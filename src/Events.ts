@@ -38,7 +38,7 @@ import type { RefusedReason } from "./Admission.ts"
 import type { CloseReason } from "./CloseReason.ts"
 import type { PolicyName } from "./Outbound.ts"
 import type * as Error from "./SluiceError.ts"
-import type { Address } from "./Transport.ts"
+import type { Address, DroppedDatagrams } from "./Transport.ts"
 
 /**
  * How a server stopped. Every connection that was there when the drain began, or came during it, is in one of the
@@ -83,6 +83,8 @@ export interface DrainReport {
  * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error. On Linux, `detail` begins
  *   with `EMFILE` where file descriptors run out: once when new peers begin to wait for one, and then for each peer that
  *   waited for 5 seconds in vain or found none at all; see `TransportNode`
+ * - `DatagramsDropped`: datagrams of one or several peers were dropped, in or out, for one `cause`; at once, and then
+ *   those of each second together. See `TransportUdp`
  * - `Draining`: the server began to stop, with so many connections
  * - `Stopped`: the server has stopped; the last event of all, with which the stream ends
  *
@@ -134,6 +136,7 @@ export type ServerEvent = Data.TaggedEnum<{
     readonly error?: unknown
   }
   AcceptFailed: { readonly address: Address; readonly detail: string }
+  DatagramsDropped: DroppedDatagrams
   Draining: { readonly connections: number }
   Stopped: { readonly report: DrainReport }
 }>

@@ -44,21 +44,22 @@ export type { VarintOptions } from "./internal/framing/varint.ts"
 export type { ChecksumOptions } from "./internal/framing/withChecksum.ts"
 
 /**
- * Cuts one connection's bytes into frames. Plain calls, no fibers, never throws.
+ * Cuts one connection's bytes into frames; a decoder of messages that delimit themselves (`Codec.selfDelimiting`) has
+ * the messages for its frames. Plain calls, no fibers, never throws.
  *
  * @category models
  * @since 0.1.0
  */
-export interface FrameDecoder {
+export interface FrameDecoder<in out Frame = Uint8Array> {
   /**
    * Takes the next bytes and appends the frames that they complete to `frames`.
    *
    * A frame may be a view into `chunk`, which therefore must not be changed afterwards. After an error the
    * decoder is finished: the frames before it have been appended, and every later call returns it again.
    */
-  readonly push: (chunk: Uint8Array, frames: Array<Uint8Array>) => FrameError | undefined
+  readonly push: (chunk: Uint8Array, frames: Array<Frame>) => FrameError | undefined
   /** The input has ended: appends what the end completes, or says that it cut a frame off. */
-  readonly end: (frames: Array<Uint8Array>) => FrameError | undefined
+  readonly end: (frames: Array<Frame>) => FrameError | undefined
   /** The bytes that no frame has taken yet, for a switch to another framing. The decoder must not be used after it. */
   readonly remaining: () => Uint8Array
   /** How many bytes of an unfinished frame are held. */

@@ -2,7 +2,8 @@
  * Transports: what a server listens on, what a client connects through, and the wire between the two.
  *
  * A server needs a {@link Listener}, a client a {@link Connector}. The layers that provide them are in
- * `TransportNode` (TCP, TLS, Unix sockets), `TransportMemory` (tests) and `TransportSocket` (any Effect socket).
+ * `TransportNode` (TCP, TLS, Unix sockets), `TransportUdp`, `TransportMemory` (tests) and `TransportSocket` (any Effect
+ * socket).
  *
  * @since 0.1.0
  */
@@ -23,12 +24,13 @@ import type { StartTlsOptions } from "./Tls.ts"
  */
 export type Address =
   | { readonly _tag: "Tcp"; readonly host: string; readonly port: number }
+  | { readonly _tag: "Udp"; readonly host: string; readonly port: number }
   | { readonly _tag: "Unix"; readonly path: string }
   | { readonly _tag: "Memory"; readonly name: string }
   | { readonly _tag: "Unknown" }
 
 /**
- * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `unix:/run/chat.sock`, `memory:chat`.
+ * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `udp:127.0.0.1:7000`, `unix:/run/chat.sock`, `memory:chat`.
  *
  * @category formatting
  * @since 0.1.0
@@ -36,9 +38,9 @@ export type Address =
 export const formatAddress = (address: Address): string => {
   switch (address._tag) {
     case "Tcp":
-      return address.host.includes(":")
-        ? `[${address.host}]:${address.port}`
-        : `${address.host}:${address.port}`
+      return hostAndPort(address)
+    case "Udp":
+      return `udp:${hostAndPort(address)}`
     case "Unix":
       return `unix:${address.path}`
     case "Memory":
@@ -47,6 +49,9 @@ export const formatAddress = (address: Address): string => {
       return "unknown"
   }
 }
+
+const hostAndPort = ({ host, port }: { readonly host: string; readonly port: number }): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 
 /**
  * What TLS agreed on with the peer of a connection.
@@ -153,6 +158,61 @@ export interface Wire {
   readonly startTls?:
     | ((options: StartTlsOptions) => Effect.Effect<TlsUpgrade, InvalidConfig | TransportError>)
     | undefined
+  /** The datagram of the `onData` at hand was not whole frames, for this reason. Only where {@link Datagrams} are. */
+  readonly refuse?: ((error: FrameError) => void) | undefined
+}
+
+/**
+ * What a transport says of itself that carries datagrams, and no stream of bytes.
+ *
+ * Each `onData` of its wires is one datagram. What a `write` of them takes are any number of datagrams, each behind its
+ * length as four bytes, the most significant first. Servers and clients see to both: every message is sent in a datagram
+ * of its own, and every datagram that comes is a complete input for the framing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Datagrams {
+  /** The most bytes in one of them. A longer one is not written: its sender fails with `DatagramTooLong`. */
+  readonly maxLength: number
+}
+
+/**
+ * Why datagrams were dropped.
+ *
+ * - `tooLong`: longer than the listener's `maxDatagram`
+ * - `noFrame`: not whole frames of the framing; the whole ones before the mistake were taken, where the peer was known
+ * - `peers`: from somebody new, while there are `maxPeers`
+ * - `newPeers`: from somebody new, beyond `newPeersPerSecond`
+ * - `slow`: more waited for a connection that does not read than may
+ * - `amplification`: to a peer that had sent too little for an answer so long
+ * - `unsendable`: the system did not take them
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type DatagramCause =
+  | "tooLong"
+  | "noFrame"
+  | "peers"
+  | "newPeers"
+  | "slow"
+  | "amplification"
+  | "unsendable"
+
+/**
+ * Datagrams that were dropped for the same reason: so many, with so many bytes. Where they are of several peers,
+ * `remoteAddress` and `detail` are of the first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DroppedDatagrams {
+  readonly remoteAddress: Address
+  readonly cause: DatagramCause
+  readonly datagrams: number
+  readonly bytes: number
+  readonly detail: string
 }
 
 /**
@@ -214,22 +274,38 @@ export interface Acceptor {
    * that one again.
    */
   readonly again?: Address | undefined
+  /** Whether a datagram is whole frames, one at least. Nobody becomes a peer by another one. */
+  readonly holdsFrame?: ((datagram: Uint8Array) => boolean) | undefined
+  /** Datagrams were dropped: told at once, and then once a second for each cause while there are more. */
+  readonly onDropped?: ((dropped: DroppedDatagrams) => void) | undefined
 }
 
 /**
- * What a transport brings besides bytes.
+ * What is special about the wires of a transport. Servers and clients see to it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Carriage {
-  /**
-   * Stands in for the framing of every protocol, in a transport that keeps messages apart by itself. `text` says that
-   * all messages sent are texts. What it makes has the same maximum and the same `type`.
-   */
-  readonly framing?: ((framing: Framing, text: boolean) => Framing) | undefined
-  /** Whether its wires have a `ping`, for protocols that have none. Default false. */
+  /** Where they carry datagrams. */
+  readonly datagrams?: Datagrams | undefined
+  /** Where they keep messages apart: the framing that stands in for a protocol's. */
+  readonly framing?: ((framing: Framing, frames: FrameTraits) => Framing) | undefined
+  /** Whether they have a `ping`, for protocols that have none. Default false. */
   readonly pings?: boolean | undefined
+}
+
+/**
+ * What is known of the frames of a protocol besides its framing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FrameTraits {
+  /** All that are sent are UTF-8. */
+  readonly text: boolean
+  /** They are what stands on the wire, so that the framing has to see all of it. */
+  readonly whole: boolean
 }
 
 /**

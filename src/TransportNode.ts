@@ -12,15 +12,18 @@
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Schema from "effect/Schema"
 import {
   TcpClientSettings,
   TcpSettings,
   UnixClientSettings,
   UnixSettings
 } from "./internal/node/socketOptions.ts"
+import { SocketSource } from "./internal/node/socketSource.ts"
 import { tcpConnector, tcpListener } from "./internal/node/tcp.ts"
 import { tlsConnector, tlsListener } from "./internal/node/tls.ts"
 import { TcpTlsClientSettings, TcpTlsSettings } from "./internal/node/tlsOptions.ts"
@@ -157,6 +160,19 @@ export interface UnixClientOptions {
   readonly connectTimeout?: Duration.Input | undefined
 }
 
+/** The sockets come from where the layer is built: see `Multicore`. */
+const listenerLayer = <S extends Schema.ConstraintDecoder<unknown>>(
+  schema: S,
+  options: unknown,
+  make: (settings: S["Type"], source: SocketSource) => Context.Service.Shape<typeof Listener>
+): Layer.Layer<Listener, InvalidConfig> =>
+  Layer.effect(
+    Listener,
+    Effect.flatMap(decodeOptions(schema, options), (settings) =>
+      Effect.map(SocketSource, (source) => make(settings, source))
+    )
+  )
+
 /**
  * Listens on TCP.
  *
@@ -164,7 +180,7 @@ export interface UnixClientOptions {
  * @since 0.1.0
  */
 export const layerTcp = (options: TcpOptions): Layer.Layer<Listener, InvalidConfig> =>
-  Layer.effect(Listener, Effect.map(decodeOptions(TcpSettings, options), tcpListener))
+  listenerLayer(TcpSettings, options, tcpListener)
 
 /**
  * Listens on TCP, with options from the configuration. A `Config` may stand for all of them or for each.
@@ -204,7 +220,7 @@ export const layerTcpClientConfig = (
  * @since 0.1.0
  */
 export const layerTls = (options: TcpTlsOptions): Layer.Layer<Listener, InvalidConfig> =>
-  Layer.effect(Listener, Effect.map(decodeOptions(TcpTlsSettings, options), tlsListener))
+  listenerLayer(TcpTlsSettings, options, tlsListener)
 
 /**
  * Listens on TLS, with options from the configuration. A `Config` may stand for all of them or for each.
@@ -245,7 +261,7 @@ export const layerTlsClientConfig = (
  * @since 0.1.0
  */
 export const layerUnix = (options: UnixOptions): Layer.Layer<Listener, InvalidConfig> =>
-  Layer.effect(Listener, Effect.map(decodeOptions(UnixSettings, options), unixListener))
+  listenerLayer(UnixSettings, options, unixListener)
 
 /**
  * Connects to a Unix socket.

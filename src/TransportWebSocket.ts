@@ -29,6 +29,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { Connection } from "./Connection.ts"
 import { coreOf } from "./internal/coreOf.ts"
+import { SocketSource } from "./internal/node/socketSource.ts"
 import { tcpListener } from "./internal/node/tcp.ts"
 import { connectorBelow } from "./internal/node/webSocket/below.ts"
 import { upgradeConnector } from "./internal/node/webSocket/connector.ts"
@@ -247,9 +248,10 @@ export interface ConnectOptions extends RequestOptions {
 export const layer = (options: ListenOptions): Layer.Layer<Listener, InvalidConfig> =>
   Layer.effect(
     Listener,
-    Effect.map(decodeOptions(ListenSettings, options), (settings) =>
-      upgradeListener(settings, tcpListener(settings))
-    )
+    Effect.gen(function* () {
+      const settings = yield* decodeOptions(ListenSettings, options)
+      return upgradeListener(settings, tcpListener(settings, yield* SocketSource))
+    })
   )
 
 /**

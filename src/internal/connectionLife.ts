@@ -285,17 +285,18 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     })
   }
 
-  /** The handler is done: why, if nothing ended the connection before it. */
-  handlerDone(exit: Exit.Exit<unknown, unknown> | undefined): void {
+  /** The handler is done, and may have failed. The reason, if something that went wrong ends the connection. */
+  handlerEnded(exit: Exit.Exit<unknown, unknown> | undefined): CloseReason | undefined {
+    if (exit !== undefined && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause))
+      this.reason ??= CloseReason.HandlerFailed({ cause: exit.cause })
+    return this.reason
+  }
+
+  /** Nothing can be sent any more. */
+  handlerDone(): void {
     this.deadlines.stop()
-    if (this.reason === undefined) {
-      if (exit !== undefined && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
-        this.reason = CloseReason.HandlerFailed({ cause: exit.cause })
-      } else {
-        this.reason = this.orderlyReason(this.reader.ended)
-      }
-    }
     // The writer, which goes on at once, tells the transport why.
+    this.reason ??= this.orderlyReason(this.reader.ended)
     this.outbound.close()
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))

@@ -14,10 +14,10 @@ import type { Framing } from "../Framing.ts"
 import type { Beats } from "../Heartbeat.ts"
 import * as Outbound from "../Outbound.ts"
 import { InvalidConfig, type MessageError, type OptionProblem } from "../SluiceError.ts"
-import type { Carriage } from "../Transport.ts"
 import type { Hello } from "../Versions.ts"
-import { carriedFraming } from "./carriage.ts"
+import { messageFraming } from "./codec/selfDelimiting.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
+import { type Carried, framingFor } from "./datagram/carriedBy.ts"
 import { DeadlineScheduler } from "./deadlineScheduler.ts"
 import { type DeadlineTimes, heartbeatSettings } from "./deadlineSettings.ts"
 import { planHeartbeat } from "./heartbeat.ts"
@@ -107,17 +107,17 @@ const asksForHeartbeat = (options: unknown): boolean =>
 export const decodeSettings = <S extends Schema.ConstraintDecoder<unknown>>(
   schema: S,
   options: unknown,
-  protocol: {
+  protocol: Carried & {
     readonly problems: ReadonlyArray<OptionProblem>
     readonly heartbeat?: unknown
     readonly switchable?: boolean | undefined
-  },
-  carriage: Carriage
+  }
 ): Effect.Effect<S["Type"], InvalidConfig> =>
   Effect.flatMap(Effect.result(decodeOptions(schema, options)), (decoded) => {
     const problems = protocol.problems.map(({ message, path }) => ({ path: `protocol.${path}`, message }))
     // One that may be left for another may find its heartbeat there.
-    const pings = protocol.heartbeat !== undefined || protocol.switchable === true || carriage.pings === true
+    const pings =
+      protocol.heartbeat !== undefined || protocol.switchable === true || protocol.carriage?.pings === true
     if (!pings && asksForHeartbeat(options)) {
       problems.push({ path: "heartbeat", message: "the protocol has no heartbeat messages" })
     }
@@ -128,14 +128,19 @@ export const decodeSettings = <S extends Schema.ConstraintDecoder<unknown>>(
 
 /** What connections share of their protocol, with the services of its codecs. */
 export const protocolFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
-  protocol: { readonly framing: Framing; readonly switchable?: boolean | undefined },
+  protocol: {
+    readonly framing: Framing
+    readonly selfDelimiting?: boolean | undefined
+    readonly switchable?: boolean | undefined
+  },
   decoder: Codec.Codec<In, DecodeServices, Unused1>,
   encoder: Codec.Codec<Out, Unused2, EncodeServices>,
   context: Context.Context<DecodeServices | EncodeServices>
 ) => ({
-  framing: protocol.framing,
   switchable: protocol.switchable === true,
-  ...codecFields(decoder, encoder, context)
+  ...(protocol.selfDelimiting === true
+    ? messageFraming(decoder, encoder)
+    : { framing: protocol.framing, messageFrames: false, ...codecFields(decoder, encoder, context) })
 })
 
 const codecFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
@@ -155,10 +160,9 @@ const codecFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
  * that sending and receiving need none.
  */
 export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(options: {
-  /** Of the listener or connector. */
-  readonly carriage: Carriage
-  readonly protocol: {
+  readonly protocol: Carried & {
     readonly framing: Framing
+    readonly selfDelimiting?: boolean | undefined
     readonly switchable?: boolean | undefined
     readonly versions?: { readonly hello: Hello } | undefined
   }
@@ -180,11 +184,9 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
 }): Effect.Effect<ConnectionShared<In, Out>, never, DecodeServices | EncodeServices | Scope.Scope> =>
   Effect.contextWith((context: Context.Context<DecodeServices | EncodeServices | Scope.Scope>) =>
     Clock.clockWith((clock) => {
-      const { beats, carriage, codecs, decoder, encoder, onIdle, onMessageError, policy, settings, side } =
+      const { beats, codecs, decoder, encoder, onIdle, onMessageError, policy, protocol, settings, side } =
         options
-      const encoders = [encoder, ...codecs.map((codec) => codec.encoder)]
-      const framing = carriedFraming(carriage, options.protocol.framing, encoders)
-      const protocol = { ...options.protocol, framing }
+      const { carriage } = protocol
       // The same time without a bigint, where nobody has brought a clock: it is asked twice a chunk.
       const live = clock === Context.get(Context.empty(), Clock.Clock)
       const now = live ? () => performance.now() : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
@@ -192,8 +194,11 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
       const fork = Effect.runForkWith(context)
       const scheduler = new DeadlineScheduler(clock, now, fork)
       const nextDouble = () => random.nextDoubleUnsafe()
+      const fields = protocolFields(protocol, decoder, encoder, context)
+      const encoders = [encoder, ...codecs.map((codec) => codec.encoder)]
       const shared: ConnectionShared<In, Out> = {
-        ...protocolFields(protocol, decoder, encoder, context),
+        ...fields,
+        framing: framingFor(fields, carriage, encoders),
         carriage,
         inboundLimits: settings.inbound,
         perTurn: settings.inbound.perTurn,
@@ -207,7 +212,7 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
         now,
         deadlines: { scheduler, times: settings.deadlines, random: nextDouble },
         onIdle: onIdle ?? "close",
-        heartbeat: planHeartbeat(beats, settings.heartbeat, nextDouble, carriage.pings === true),
+        heartbeat: planHeartbeat(beats, settings.heartbeat, nextDouble, carriage?.pings === true),
         heartbeatSettings: settings.heartbeat,
         greeting: protocol.versions && {
           side,

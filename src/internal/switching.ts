@@ -7,10 +7,10 @@ import type { Connection, SwitchOptions } from "../Connection.ts"
 import * as Outbound from "../Outbound.ts"
 import type { Protocol } from "../Protocol.ts"
 import { type ConnectionClosed, InvalidConfig, type OptionProblem } from "../SluiceError.ts"
-import { carriedFraming } from "./carriage.ts"
 import { codecError } from "./codec/schemaCodec.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
+import { framingFor } from "./datagram/carriedBy.ts"
 import { Heartbeat, planHeartbeat } from "./heartbeat.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
 import { type Holding, leaving, mayLeave } from "./leaving.ts"
@@ -54,17 +54,18 @@ const sharedOf = <In, Out, NextIn, NextOut, Services, PeerServices>(
   options: SwitchOptions<NextOut>,
   context: Context.Context<Services>
 ): ConnectionShared<NextIn, NextOut> => {
-  const { retire, tellDropped, tellSkipped, ...others } = shared
+  const { farewell: _, retire, tellDropped, tellSkipped, ...others } = shared
   const told: Told<In, Out> = {
     ...(retire && { retire }),
     ...(tellDropped && { tellDropped }),
     ...(tellSkipped && { tellSkipped })
   }
+  const fields = protocolFields(next, next.fromClient, next.fromServer, context)
   const beats = { ours: next.heartbeat?.fromServer, theirs: next.heartbeat?.fromClient }
   return {
     ...others,
-    ...protocolFields(next, next.fromClient, next.fromServer, context),
-    framing: carriedFraming(shared.carriage, next.framing, [next.fromServer]),
+    ...fields,
+    framing: framingFor(fields, shared.carriage, [next.fromServer]),
     outboundPolicy: options.policy ?? Outbound.suspend,
     onMessageError: options.onMessageError ?? "close",
     onIdle: options.onIdle ?? "close",
@@ -73,8 +74,9 @@ const sharedOf = <In, Out, NextIn, NextOut, Services, PeerServices>(
       beats,
       shared.heartbeatSettings,
       shared.deadlines.random,
-      shared.carriage.pings === true
+      shared.carriage?.pings === true
     ),
+    ...(options.farewell && { farewell: options.farewell }),
     // They look at the connection's life and never at its messages.
     ...(told as unknown as Told<NextIn, NextOut>)
   }

@@ -16,6 +16,7 @@ const layers = [
   "Codec",
   "Versions",
   "Protocol",
+  "Resp",
   "Tls",
   "Transport",
   "Connection",
@@ -32,6 +33,7 @@ const layers = [
   "Client",
   "Rpc",
   "TransportNode",
+  "TransportUdp",
   "TransportMemory",
   "TransportSocket",
   "TransportWebSocket"

@@ -23,12 +23,13 @@ import {
 import * as TransportMemory from "../../src/TransportMemory.ts"
 import * as TransportNode from "../../src/TransportNode.ts"
 import * as TransportSocket from "../../src/TransportSocket.ts"
+import * as TransportUdp from "../../src/TransportUdp.ts"
 import * as TransportWebSocket from "../../src/TransportWebSocket.ts"
 import { certificates } from "./certificates.ts"
 import { Reception } from "./recorder.ts"
 
 export interface Opened {
-  /** What wires of either end bring besides bytes. */
+  /** What is special about its wires. */
   readonly carriage?: Carriage
   readonly listen: (acceptor: Acceptor) => Effect.Effect<Listening, unknown, Scope.Scope>
   /** Connects to where a listener said it listens. */
@@ -44,11 +45,14 @@ export interface Rig {
   readonly addresses: boolean
   /** Whether closing the listener frees the address. */
   readonly frees: boolean
+  /** Whether the peer notices that a connection is closed, and whether all that was written arrives. */
+  readonly connected: boolean
   readonly open: Effect.Effect<Opened, unknown, Scope.Scope>
 }
 
 /** The port that a listener got. */
-export const portOf = (address: Address): number => (address._tag === "Tcp" ? address.port : 0)
+export const portOf = (address: Address): number =>
+  address._tag === "Tcp" || address._tag === "Udp" ? address.port : 0
 
 /** A directory of its own, gone with the scope. */
 export const temporaryDirectory = Effect.acquireRelease(
@@ -71,7 +75,14 @@ export const connectThrough = <E>(layer: Layer.Layer<Connector, E>) =>
     { interruptible: true }
   )
 
-const all = { volume: 1024 * 1024, halfClose: true, reset: true, addresses: true, frees: true }
+const all = {
+  volume: 1024 * 1024,
+  halfClose: true,
+  reset: true,
+  addresses: true,
+  frees: true,
+  connected: true
+}
 
 const host = "127.0.0.1"
 
@@ -230,6 +241,27 @@ export const webSocketStreamCut: Rig = {
   ...cut,
   name: "WebSocket over memory, as a stream, cut",
   open: webSocketOverMemory({ messages: "stream" })
+}
+
+/** Datagrams, as large as they can be. */
+export const udp: Rig = {
+  ...all,
+  name: "udp",
+  volume: 60_000,
+  halfClose: false,
+  reset: false,
+  frees: false,
+  connected: false,
+  open: Effect.gen(function* () {
+    const maxDatagram = 65_507
+    const listener = yield* listenerOf(TransportUdp.layer({ host, port: 0, maxDatagram }))
+    return {
+      carriage: { datagrams: listener.datagrams },
+      listen: listener.listen,
+      connect: (address) =>
+        connectThrough(TransportUdp.layerClient({ host, port: portOf(address), maxDatagram }))
+    }
+  })
 }
 
 /** A listener and one connection through it. */

@@ -9,8 +9,9 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Client, ClientOptions, ClientStatus, MakeOptions, Pool, PoolOptions } from "../../Client.ts"
 import { CloseReason } from "../../CloseReason.ts"
 import type { Protocol } from "../../Protocol.ts"
-import { type Carriage, Connector } from "../../Transport.ts"
+import { Connector } from "../../Transport.ts"
 import { agreedWith } from "../agreedWith.ts"
+import { type Carried, carriedBy } from "../datagram/carriedBy.ts"
 import { forEachEager } from "../forEachEager.ts"
 import { decodeSettings, makeShared } from "../settings.ts"
 import { ClientSender } from "./clientSender.ts"
@@ -31,8 +32,9 @@ export const connectOnce = Effect.fnUntraced(function* <
   options: ClientOptions<FromClient>
 ) {
   const connector = yield* Connector
-  const settings = yield* decodeSettings(ConnectSettings, options, protocol, connector)
-  const shared = yield* sharedOf(connector, protocol, options, settings)
+  const carried = carriedBy(protocol, connector)
+  const settings = yield* decodeSettings(ConnectSettings, options, carried)
+  const shared = yield* sharedOf(carried, options, settings)
   const scope = yield* Effect.scope
   return yield* Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -52,13 +54,11 @@ export const connectOnce = Effect.fnUntraced(function* <
 })
 
 const sharedOf = <FromClient, FromServer, ServerServices, ClientServices>(
-  carriage: Carriage,
-  protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
+  protocol: Carried & Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: ClientOptions<FromClient>,
   settings: (typeof ConnectSettings)["Type"]
 ) =>
   makeShared({
-    carriage,
     protocol,
     decoder: protocol.fromServer,
     encoder: protocol.fromClient,
@@ -77,7 +77,7 @@ const sharedOf = <FromClient, FromServer, ServerServices, ClientServices>(
 
 /** A client that has begun to connect, and ends with the scope. */
 const begin = Effect.fnUntraced(function* <FromClient, FromServer, ServerServices, ClientServices, R>(
-  protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
+  protocol: Carried & Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: Omit<MakeOptions<FromServer, FromClient, R>, "whenDown">,
   settings: Omit<(typeof ClientSettings)["Type"], "whenDown">
 ) {
@@ -87,7 +87,7 @@ const begin = Effect.fnUntraced(function* <FromClient, FromServer, ServerService
   const client = new ResilientClient<FromServer, FromClient>(
     {
       connect: connector.connect,
-      shared: yield* sharedOf(connector, protocol, options, settings),
+      shared: yield* sharedOf(protocol, options, settings),
       reconnect: options.reconnect ?? defaultReconnect,
       stableAfter: settings.stableAfter,
       prepare: onConnect && prepareWith(onConnect, context),
@@ -110,8 +110,9 @@ export const makeClient = Effect.fnUntraced(function* <
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: MakeOptions<FromServer, FromClient, R>
 ) {
-  const settings = yield* decodeSettings(ClientSettings, options, protocol, yield* Connector)
-  const client = yield* begin(protocol, options, settings)
+  const carried = carriedBy(protocol, yield* Connector)
+  const settings = yield* decodeSettings(ClientSettings, options, carried)
+  const client = yield* begin(carried, options, settings)
   const sender = new ClientSender(client, settings.whenDown)
   const sendAll = (messages: ReadonlyArray<FromClient>) => forEachEager(messages, sender.send)
   const face: Client<FromServer, FromClient> = {
@@ -144,9 +145,10 @@ export const makePool = Effect.fnUntraced(function* <
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: PoolOptions<FromServer, FromClient, R>
 ) {
-  const settings = yield* decodeSettings(PoolSettings, options, protocol, yield* Connector)
+  const carried = carriedBy(protocol, yield* Connector)
+  const settings = yield* decodeSettings(PoolSettings, options, carried)
   const clients = yield* Effect.forEach(Array.from({ length: settings.size }), () =>
-    begin(protocol, options, settings)
+    begin(carried, options, settings)
   )
   const pool = new ClientPool(clients, settings.timeout)
   const send: Pool<FromServer, FromClient>["send"] = (message) =>

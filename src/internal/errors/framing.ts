@@ -24,10 +24,16 @@ export class FrameTooLong extends Data.TaggedError("FrameTooLong")<{
  * The bytes are not a frame of this framing: a malformed length, a wrong checksum, a missing terminator.
  * Always terminal, for the next frame's beginning is unknown.
  *
+ * `cause` is what a framing of one's own knows beyond the text, for the server's `farewell` to find: the code, say, by
+ * which its protocol tells the peer.
+ *
  * @category framing
  * @since 0.1.0
  */
-export class FrameCorrupted extends Data.TaggedError("FrameCorrupted")<{ readonly detail: string }> {
+export class FrameCorrupted extends Data.TaggedError("FrameCorrupted")<{
+  readonly detail: string
+  readonly cause?: unknown
+}> {
   override get message(): string {
     return `corrupted frame: ${this.detail}`
   }
@@ -88,6 +94,21 @@ export class DelimiterInPayload extends Data.TaggedError("DelimiterInPayload")<{
 }
 
 /**
+ * The message would need a datagram of `seen` bytes, and the transport's longest has `limit`. Nothing was sent.
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class DatagramTooLong extends Data.TaggedError("DatagramTooLong")<{
+  readonly limit: number
+  readonly seen: number
+}> {
+  override get message(): string {
+    return `a datagram of ${this.seen} bytes exceeds the maximum of ${this.limit}`
+  }
+}
+
+/**
  * What a decoder may answer instead of frames.
  *
  * @category framing
@@ -101,4 +122,9 @@ export type FrameError = FrameTooLong | FrameCorrupted | FrameTruncated | Invali
  * @category framing
  * @since 0.1.0
  */
-export type PayloadError = PayloadTooLong | PayloadTooShort | DelimiterInPayload | InvalidConfig
+export type PayloadError =
+  | PayloadTooLong
+  | PayloadTooShort
+  | DelimiterInPayload
+  | DatagramTooLong
+  | InvalidConfig

@@ -15,7 +15,7 @@ export interface ListenPlan {
   readonly options: Net.ListenOptions
   /** Where it is to listen, for errors. */
   readonly target: string
-  readonly acceptor: Acceptor
+  readonly acceptor: Pick<Acceptor, "onError">
   /** Where it does listen. */
   readonly boundAddress: (server: Net.Server) => Address
   /** What is left to do once the system listens. */

@@ -4,43 +4,34 @@
 import * as Net from "node:net"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import { type Acceptor, type Address, type Connector, formatAddress, type Listener } from "../../Transport.ts"
+import type { Acceptor, Connector, Listener } from "../../Transport.ts"
 import { DescriptorGuard } from "./descriptors.ts"
 import { inTurn } from "./inTurn.ts"
-import { tcpAddress, unknownAddress } from "./nodeAddress.ts"
+import { tcpTarget } from "./listenHere.ts"
+import { tcpAddress } from "./nodeAddress.ts"
 import { connectWith, openPlain } from "./nodeConnect.ts"
-import { listenOn } from "./nodeListen.ts"
 import { NodeWire, resetTcp } from "./nodeWire.ts"
 import type { TcpClientSettings, TcpSettings } from "./socketOptions.ts"
-
-/** Where a server is to listen, as text. */
-export const tcpTarget = (settings: { readonly host?: string | undefined; readonly port: number }): string =>
-  settings.host === undefined
-    ? `*:${settings.port}`
-    : formatAddress({ _tag: "Tcp", host: settings.host, port: settings.port })
-
-/** Where a TCP server does listen. */
-export const boundTcpAddress = (server: Net.Server): Address => {
-  const bound = server.address()
-  return bound === null || typeof bound === "string" ? unknownAddress : tcpAddress(bound.address, bound.port)
-}
+import type { Place, SocketSource } from "./socketSource.ts"
 
 /** The options of a server's sockets. */
 export const serverOptions = (settings: TcpSettings) => ({
-  allowHalfOpen: true,
   noDelay: settings.noDelay,
   keepAlive: settings.keepAlive,
   keepAliveInitialDelay: Duration.toMillis(settings.keepAliveInitialDelay)
 })
 
-/** The options of its listening socket. A port that the system chose is the server's until it stops. */
-export const listenOptions = (settings: TcpSettings, { again }: Acceptor): Net.ListenOptions => ({
-  port: settings.port === 0 && again?._tag === "Tcp" ? again.port : settings.port,
-  ...(settings.host === undefined ? {} : { host: settings.host }),
-  backlog: settings.backlog,
-  ipv6Only: settings.ipv6Only,
-  exclusive: settings.exclusive
+/** Where it listens. A port that the system chose is the server's until it stops. */
+export const tcpPlace = (
+  { backlog, exclusive, host, ipv6Only, port }: TcpSettings,
+  { again }: Acceptor
+): Place => ({
+  _tag: "Tcp",
+  port: port === 0 && again?._tag === "Tcp" ? again.port : port,
+  host,
+  backlog,
+  ipv6Only,
+  exclusive
 })
 
 /** Opens a client's socket, which does not read before it is told to. */
@@ -70,19 +61,17 @@ const makeWire = (socket: Net.Socket): NodeWire =>
   )
 
 /** A listener on TCP. */
-export const tcpListener = (settings: TcpSettings): Context.Service.Shape<typeof Listener> => ({
+export const tcpListener = (
+  settings: TcpSettings,
+  source: SocketSource
+): Context.Service.Shape<typeof Listener> => ({
   listen: (acceptor) => {
     const guard = new DescriptorGuard(acceptor, (socket) => acceptor.onWire(makeWire(socket)))
-    const server = Net.createServer({ ...serverOptions(settings), pauseOnConnect: true }, (socket) =>
-      guard.arrive(socket)
-    )
-    return listenOn({
-      server,
-      options: listenOptions(settings, acceptor),
-      target: tcpTarget(settings),
+    return source.listen({
+      place: tcpPlace(settings, acceptor),
+      options: serverOptions(settings),
+      onSocket: (socket) => guard.arrive(socket),
       acceptor,
-      boundAddress: boundTcpAddress,
-      publish: Effect.void,
       busy: () => guard.busy,
       onClose: () => guard.close()
     })

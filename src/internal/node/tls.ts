@@ -10,12 +10,13 @@ import { TransportError } from "../../SluiceError.ts"
 import type { Acceptor, Connector, Listener } from "../../Transport.ts"
 import { DescriptorGuard } from "./descriptors.ts"
 import { inTurn } from "./inTurn.ts"
+import { tcpTarget } from "./listenHere.ts"
 import { tcpAddress } from "./nodeAddress.ts"
 import { type Attempt, connectWith, whenReady } from "./nodeConnect.ts"
 import { errorDetail, transportError } from "./nodeError.ts"
-import { listenOn } from "./nodeListen.ts"
 import { NodeWire, type ResetSocket } from "./nodeWire.ts"
-import { boundTcpAddress, listenOptions, openTcp, serverOptions, tcpTarget } from "./tcp.ts"
+import type { SocketSource } from "./socketSource.ts"
+import { openTcp, serverOptions, tcpPlace } from "./tcp.ts"
 import { tlsDetails } from "./tlsDetails.ts"
 import { Handshakes } from "./tlsHandshakes.ts"
 import { loadMaterial } from "./tlsMaterial.ts"
@@ -47,6 +48,7 @@ const createServer = (
   const { tls } = settings
   const server = Tls.createServer({
     ...serverOptions(settings),
+    allowHalfOpen: true,
     pauseOnConnect: true,
     ...secureOptions,
     requestCert: tls.clientCertificate !== "none",
@@ -67,7 +69,10 @@ const createServer = (
 }
 
 /** A listener on TLS. */
-export const tlsListener = (settings: TcpTlsSettings): Context.Service.Shape<typeof Listener> => {
+export const tlsListener = (
+  settings: TcpTlsSettings,
+  source: SocketSource
+): Context.Service.Shape<typeof Listener> => {
   const target = tcpTarget(settings)
   return {
     listen: Effect.fnUntraced(function* (acceptor) {
@@ -76,15 +81,11 @@ export const tlsListener = (settings: TcpTlsSettings): Context.Service.Shape<typ
       const secure = createServer(settings, options, acceptor, handshakes)
       // The server that listens is a plain one, so that a handshake begins when its peer is let in, and not before.
       const guard = new DescriptorGuard(acceptor, (raw) => secure.emit("connection", raw))
-      return yield* listenOn({
-        server: Net.createServer({ ...serverOptions(settings), pauseOnConnect: true }, (raw) =>
-          guard.arrive(raw)
-        ),
-        options: listenOptions(settings, acceptor),
-        target,
+      return yield* source.listen({
+        place: tcpPlace(settings, acceptor),
+        options: serverOptions(settings),
+        onSocket: (raw) => guard.arrive(raw),
         acceptor,
-        boundAddress: boundTcpAddress,
-        publish: Effect.void,
         busy: () => guard.busy || handshakes.size > 0,
         onClose: () => {
           guard.close()

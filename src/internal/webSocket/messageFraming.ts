@@ -7,6 +7,7 @@
 import type { ByteWriter } from "../../ByteWriter.ts"
 import type { FrameDecoder, Framing } from "../../Framing.ts"
 import { FrameCorrupted, type FrameError, type PayloadError, PayloadTooLong } from "../../SluiceError.ts"
+import type { FrameTraits } from "../../Transport.ts"
 import { PrefixDecoder, type PrefixPolicy } from "../framing/prefix.ts"
 
 /** The bytes in front of a message. */
@@ -32,15 +33,12 @@ export const writeHeader = (bytes: Uint8Array, at: number, header: number): void
   bytes[at + 3] = header
 }
 
-/** Framings whose frames are what stands on the wire, header and all: so they are in messages. */
-const isWhole = ({ name, type }: Framing): boolean => type !== undefined || name === "fixedLength"
-
 /**
- * The framing that stands in for another one. A frame may be as long as the other allows, and as a message may be. `text`
- * marks all that is sent as text.
+ * The framing that stands in for another one. A frame may be as long as the other allows, and as a message may be. Where
+ * frames are what stands on the wire, header and all, so they are in messages.
  */
-export const messageFraming = (inner: Framing, text: boolean, maxMessage: number): Framing => {
-  const whole = isWhole(inner)
+export const messageFraming = (inner: Framing, traits: FrameTraits, maxMessage: number): Framing => {
+  const { text, whole } = traits
   const maxLength = Math.min(inner.maxLength, maxMessage, lengthBits)
   const longest = whole ? Math.min(maxLength + (inner.type?.bodyOffset ?? 0), maxMessage) : maxLength
   const policy: PrefixPolicy = { maxLength: longest, skip: false, end: "fail" }
@@ -50,7 +48,7 @@ export const messageFraming = (inner: Framing, text: boolean, maxMessage: number
     problems: inner.problems,
     makeDecoder: () => (whole ? new WholeDecoder(policy, inner.makeDecoder()) : new MessageDecoder(policy)),
     encode: (payload, out) => encode(payload, out, whole ? inner : undefined, text, longest),
-    withMaxLength: (maxLength) => messageFraming(inner.withMaxLength(maxLength), text, maxMessage),
+    withMaxLength: (maxLength) => messageFraming(inner.withMaxLength(maxLength), traits, maxMessage),
     ...(inner.type && { type: inner.type })
   }
 }
@@ -62,17 +60,31 @@ const encode = (
   text: boolean,
   limit: number
 ): PayloadError | undefined => {
-  const start = out.length
+  if (whole !== undefined) return encodeWhole(payload, out, whole, text, limit)
   if (payload.length > limit) return new PayloadTooLong({ limit, seen: payload.length })
   out.writeUint(headerOf(payload.length, text), headerLength, "big")
-  if (whole === undefined) {
-    out.writeBytes(payload)
-    return undefined
+  out.writeBytes(payload)
+  return undefined
+}
+
+/** A payload may be a message here, which has no length. */
+const encodeWhole = (
+  payload: Uint8Array,
+  out: ByteWriter,
+  framing: Framing,
+  text: boolean,
+  limit: number
+): PayloadError | undefined => {
+  const start = out.reserve(headerLength)
+  const error = framing.encode(payload, out)
+  const length = out.length - start - headerLength
+  const tooLong = length > limit ? new PayloadTooLong({ limit, seen: length }) : undefined
+  if (error === undefined && tooLong === undefined) {
+    out.setUint(start, headerOf(length, text), headerLength, "big")
+  } else {
+    out.truncate(start)
   }
-  const error = whole.encode(payload, out)
-  if (error !== undefined) out.truncate(start)
-  else out.setUint(start, headerOf(out.length - start - headerLength, text), headerLength, "big")
-  return error
+  return error ?? tooLong
 }
 
 class MessageDecoder extends PrefixDecoder {

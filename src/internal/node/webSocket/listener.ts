@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Acceptor, Carriage, Listener, Listening, Wire } from "../../../Transport.ts"
 import { messageFraming } from "../../webSocket/messageFraming.ts"
+import { boundTcpAddress } from "../listenHere.ts"
 import { tcpAddress } from "../nodeAddress.ts"
 import { errorDetail } from "../nodeError.ts"
 import { NodeWire, resetByDestroy, resetTcp } from "../nodeWire.ts"
-import { boundTcpAddress } from "../tcp.ts"
 import { tlsDetails } from "../tlsDetails.ts"
 import { handshakeOf, serves } from "./judge.ts"
 import { routeUpgrades } from "./routes.ts"
@@ -24,7 +24,7 @@ type Shape = Context.Service.Shape<typeof Listener>
 export const carriageOf = (settings: SocketSettings): Carriage => ({
   pings: true,
   ...(settings.messages !== "stream" && {
-    framing: (framing, text) => messageFraming(framing, text, settings.maxMessageBytes)
+    framing: (framing, traits) => messageFraming(framing, traits, settings.maxMessageBytes)
   })
 })
 

@@ -4,7 +4,7 @@
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { durationOption, integerOption, withDefault } from "../../options.ts"
-import { tcpClientFields, tcpFields } from "../socketOptions.ts"
+import { TcpSettings, tcpClientFields } from "../socketOptions.ts"
 import { TcpTlsClientSettings } from "../tlsOptions.ts"
 
 const mebibyte = 1024 * 1024
@@ -82,7 +82,11 @@ const upgradeFields = {
 export const UpgradeSettings = Schema.Struct({ ...upgradeFields, path: Schema.optional(path) })
 
 /** `ListenOptions`. */
-export const ListenSettings = Schema.Struct({ ...upgradeFields, ...tcpFields, path: Schema.optional(path) })
+export const ListenSettings = Schema.Struct({
+  ...upgradeFields,
+  ...TcpSettings.fields,
+  path: Schema.optional(path)
+})
 
 /** `AttachOptions`. */
 export const AttachSettings = Schema.Struct({ ...upgradeFields, path })

@@ -176,17 +176,17 @@ export class WebSocketWire implements Wire, CloseKeeper {
     if (this.released || this.broken !== undefined) return
     const { maxMessageBytes, messages } = this.settings
     if ((messages === "text" && !text) || (messages === "binary" && text)) {
-      this.refuse(1003, new FrameCorrupted({ detail: `a ${text ? "text" : "binary"} message` }))
+      this.blame(1003, new FrameCorrupted({ detail: `a ${text ? "text" : "binary"} message` }))
       return
     }
     this.arrivals.message(data, text)
     if (this.arrivals.bytes > maximumWaiting + maxMessageBytes) {
-      this.refuse(1009, new FrameTooLong({ limit: maximumWaiting, seen: this.arrivals.bytes }))
+      this.blame(1009, new FrameTooLong({ limit: maximumWaiting, seen: this.arrivals.bytes }))
     }
   }
 
   /** The peer broke the rules: of the protocol, as `ws` has found, or of what `code` says. */
-  private refuse(code: number, error: FrameError): void {
+  private blame(code: number, error: FrameError): void {
     this.broken = error
     this.arrivals.break(error)
     this.closeWith(code, error._tag === "FrameTooLong" ? "too big" : "")
@@ -197,7 +197,7 @@ export class WebSocketWire implements Wire, CloseKeeper {
     // Anything else broke the stream below, which tells itself.
     if (this.broken !== undefined || this.released || asked === undefined) return
     const { maxMessageBytes } = this.settings
-    this.refuse(
+    this.blame(
       asked,
       asked === 1009
         ? new FrameTooLong({ limit: maxMessageBytes, seen: maxMessageBytes + 1 })
