@@ -13,8 +13,11 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { CloseReason } from "./CloseReason.ts"
 import type { Framing } from "./Framing.ts"
+import type { ProxiedBy } from "./internal/proxy/models.ts"
 import type { FrameError, InvalidConfig, TransportError } from "./SluiceError.ts"
 import type { StartTlsOptions } from "./Tls.ts"
+
+export type { ProxiedBy, ProxyHeader, ProxySsl, ProxyValues } from "./internal/proxy/models.ts"
 
 /**
  * Where an end of a connection is.
@@ -99,6 +102,11 @@ export interface WireReceiver {
   /** The next bytes. They belong to the receiver and never change again. Not called while paused. */
   readonly onData: (chunk: Uint8Array) => void
   /**
+   * What came is no data: it broke the rules of the transport. Nothing more is told but the close. A wire that knows no
+   * such rules has no such thing.
+   */
+  readonly onUnexpected?: (error: FrameError) => void
+  /**
    * The peer ended its side: no more bytes come. Writing still works. `code` is the number that the peer gave for it, in
    * a transport that has such numbers.
    */
@@ -111,9 +119,7 @@ export interface WireReceiver {
    */
   readonly onClose: (error: string | undefined, code?: number) => void
   /** A sign of life that is no byte of the stream: the peer's ping, or (`answer`) its answer to the last one of ours. */
-  readonly onSign?: ((answer: boolean) => void) | undefined
-  /** The peer broke the rules of the transport itself. No more bytes come, and `onClose` follows. */
-  readonly onBroken?: ((error: FrameError) => void) | undefined
+  readonly onSign?: (answer: boolean) => void
 }
 
 /**
@@ -124,8 +130,11 @@ export interface WireReceiver {
  */
 export interface Wire {
   readonly localAddress: Address
+  /** Where the peer is: the client, where a proxy has announced one. */
   readonly remoteAddress: Address
   readonly tls: TlsDetails | undefined
+  /** The proxy that `remoteAddress` was learnt from; undefined where the peer came itself. */
+  readonly proxy?: ProxiedBy | undefined
   /** Bytes that were handed over and that the kernel (or the peer, in memory) does not have yet. */
   readonly unsent: number
   /** Starts the flow of bytes to `receiver`. Called once; until then the wire is paused. What happened before is told then. */
@@ -259,6 +268,31 @@ export interface Listening {
 }
 
 /**
+ * Why a peer did not become a connection.
+ *
+ * - `Accept`: the system could not accept it
+ * - `Descriptors`: there were no file descriptors left for it
+ * - `TooMany`: too many others were not through either
+ * - `ProxyHeader`: it sent no header of the PROXY protocol, or a bad one, or is none of the proxies that may
+ * - `PlainText`: it does not speak TLS, where only TLS is spoken
+ * - `Handshake`: TLS came to no agreement
+ * - `Timeout`: it took too long for one of these
+ * - `Unknown`: the transport does not tell
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AcceptFailure =
+  | "Accept"
+  | "Descriptors"
+  | "TooMany"
+  | "ProxyHeader"
+  | "PlainText"
+  | "Handshake"
+  | "Timeout"
+  | "Unknown"
+
+/**
  * What a listener tells its server. Plain calls, like {@link WireReceiver}.
  *
  * @category models
@@ -267,8 +301,15 @@ export interface Listening {
 export interface Acceptor {
   /** A peer is here, TLS handshake and all behind it. */
   readonly onWire: (wire: Wire) => void
-  /** A peer did not become a connection: a failed or slow TLS handshake, an accept error. */
-  readonly onError: (error: { readonly address: Address; readonly detail: string }) => void
+  /**
+   * A peer did not become a connection: a failed or slow TLS handshake, an accept error. `address` is the client's, where
+   * a proxy has announced one.
+   */
+  readonly onError: (error: {
+    readonly address: Address
+    readonly detail: string
+    readonly kind?: AcceptFailure | undefined
+  }) => void
   /**
    * Where the same server listened before it was suspended. A listener that lets the system choose its port takes
    * that one again.

@@ -8,8 +8,8 @@ import * as Stream from "effect/Stream"
 import { CloseReason } from "../CloseReason.ts"
 import type { Connection, ConnectionStats, SendError, SwitchOptions } from "../Connection.ts"
 import type { Protocol } from "../Protocol.ts"
-import type { ConnectionClosed, FrameError, InvalidConfig } from "../SluiceError.ts"
-import type { Address, TlsDetails, Wire } from "../Transport.ts"
+import type { ConnectionClosed, InvalidConfig } from "../SluiceError.ts"
+import type { Address, ProxiedBy, TlsDetails, Wire } from "../Transport.ts"
 import type { Agreement } from "../Versions.ts"
 import { AttributeMap } from "./attributes.ts"
 import { ConnectionLife } from "./connectionLife.ts"
@@ -79,16 +79,16 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
     if (answer) this.heartbeat?.answered()
   }
 
-  onBroken(error: FrameError): void {
-    this.reader.fail(CloseReason.FrameError({ error }))
-  }
-
   get localAddress(): Address {
     return this.wire.localAddress
   }
 
   get remoteAddress(): Address {
     return this.wire.remoteAddress
+  }
+
+  get proxy(): ProxiedBy | undefined {
+    return this.wire.proxy
   }
 
   get tls(): TlsDetails | undefined {
@@ -147,6 +147,10 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
 
   get draining(): Effect.Effect<void> {
     return this.drainBegun.await()
+  }
+
+  get isDraining(): boolean {
+    return this.drainBegun.fired
   }
 
   get attributes(): AttributeMap {

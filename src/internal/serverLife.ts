@@ -63,8 +63,8 @@ export class ServerLife<In, Out, E, R> {
     connections.behind(this.gate)
     this.door = new Door(parts.listener, {
       onWire: (wire) => this.gate.arrive(wire),
-      onError: ({ address, detail }) => {
-        if (events.active) events.publish(ServerEvent.AcceptFailed({ address, detail }))
+      onError: ({ address, detail, kind = "Unknown" }) => {
+        if (events.active) events.publish(ServerEvent.AcceptFailed({ address, kind, detail }))
         connections.run(Effect.logWarning(`${formatAddress(address)} did not become a connection: ${detail}`))
       },
       holdsFrame: (datagram) => holdsFrame(parts.shared.framing, datagram),

@@ -19,6 +19,7 @@ const layers = [
   "Resp",
   "Tls",
   "Transport",
+  "ProxyProtocol",
   "Connection",
   "Events",
   "Connections",

@@ -111,7 +111,7 @@ export class Arrivals {
       // It may have stopped reading over what it got.
       if (this.messages.length > 0 || (this.paused && (this.ended || this.broken !== undefined))) return
       if (this.broken !== undefined) {
-        receiver.onBroken?.(this.broken)
+        receiver.onUnexpected?.(this.broken)
         this.broken = undefined
       }
       if (this.ended) {

@@ -77,6 +77,7 @@ const frameClosing = (error: FrameError): Closing => {
       return closing(1009, `more than ${error.limit} bytes`)
     case "FrameCorrupted":
     case "FrameTruncated":
+    case "UnexpectedPreamble":
       return closing(1002, "broken frame")
     case "InvalidConfig":
       return closing(1011, "internal error")

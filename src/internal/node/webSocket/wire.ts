@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream"
 import * as Duration from "effect/Duration"
 import type { CloseReason } from "../../../CloseReason.ts"
 import { FrameCorrupted, type FrameError, FrameTooLong } from "../../../SluiceError.ts"
-import type { Address, TlsDetails, Wire, WireReceiver } from "../../../Transport.ts"
+import type { Address, ProxiedBy, TlsDetails, Wire, WireReceiver } from "../../../Transport.ts"
 import type { Handshake } from "../../../TransportWebSocket.ts"
 import { Arrivals } from "../../webSocket/arrivals.ts"
 import { closingOf, describeCode, isOrderly } from "../../webSocket/closeCodes.ts"
@@ -43,6 +43,7 @@ export class WebSocketWire implements Wire, CloseKeeper {
   readonly localAddress: Address
   readonly remoteAddress: Address
   readonly tls: TlsDetails | undefined
+  readonly proxy: ProxiedBy | undefined
   readonly handshake: Handshake
   private readonly webSocket: KeptSocket
   private readonly stream: Duplex
@@ -76,6 +77,7 @@ export class WebSocketWire implements Wire, CloseKeeper {
     this.localAddress = below.localAddress
     this.remoteAddress = below.remoteAddress
     this.tls = below.tls
+    this.proxy = below.proxy
     this.arrivals = new Arrivals(settings.messages === "stream")
     webSocket.pause()
     webSocket.keeper = this
