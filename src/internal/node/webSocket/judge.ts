@@ -34,9 +34,14 @@ export const serves = (settings: UpgradeSettings, { path }: Handshake): boolean 
   servesPath(pathOf(settings), path)
 
 /** Undefined for a request that is let in. */
-export const judge = (settings: UpgradeSettings, handshake: Handshake): Refusal | undefined => {
+export const judge = (
+  settings: UpgradeSettings,
+  method: string | undefined,
+  handshake: Handshake
+): Refusal | undefined => {
   const { headers } = handshake
   if (!serves(settings, handshake)) return { status: 404, detail: `nothing at ${handshake.path}` }
+  if (method !== "GET") return { status: 405, detail: "a WebSocket begins with GET" }
   if (headers["sec-websocket-version"] !== "13") {
     return { status: 426, detail: "WebSocket version 13 is spoken here" }
   }

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream"
 import * as Duration from "effect/Duration"
 import { type Server, WebSocketServer } from "ws"
 import type { Acceptor, Address, Wire } from "../../../Transport.ts"
-import { errorDetail } from "../nodeError.ts"
+import { errorCode, errorDetail } from "../nodeError.ts"
 import { choose, handshakeOf, judge, type Refusal, serves } from "./judge.ts"
 import { socketOptions, type UpgradeSettings } from "./settings.ts"
 import { KeptSocket } from "./socket.ts"
@@ -80,7 +80,7 @@ export class Upgrades {
   /** A request to upgrade. The stream must have begun. */
   upgrade(request: Http.IncomingMessage, stream: Duplex, head: Buffer): void {
     const handshake = handshakeOf(request)
-    const refusal = judge(this.settings, handshake)
+    const refusal = judge(this.settings, request.method, handshake)
     if (refusal !== undefined) {
       this.refuse(stream, refusal)
       return
@@ -170,7 +170,12 @@ export const makeHttp = (upgrades: Upgrades): Http.Server => {
   const server = Http.createServer((request, response) => upgrades.answer(request, response))
   server.on("upgrade", (request, stream, head) => upgrades.upgrade(request, stream, head))
   server.on("clientError", (error, stream) =>
-    upgrades.refuse(stream, { status: 400, detail: `malformed request: ${error.message}` })
+    upgrades.refuse(
+      stream,
+      errorCode(error) === "HPE_HEADER_OVERFLOW"
+        ? { status: 431, detail: "more than 16 KiB of headers" }
+        : { status: 400, detail: `malformed request: ${error.message}` }
+    )
   )
   return server
 }

@@ -65,6 +65,8 @@ export class WebSocketWire implements Wire, CloseKeeper {
   private asked: number | undefined
   /** The code of the peer's close frame. */
   private peerCode: number | undefined
+  /** What to close with, where the peer has closed or is to blame. */
+  private answer: number | undefined
   private replying: NodeJS.Timeout | undefined
   private error: string | undefined
 
@@ -136,8 +138,10 @@ export class WebSocketWire implements Wire, CloseKeeper {
 
   end(reason?: CloseReason): void {
     if (this.ended || this.released) return
-    if (reason?._tag === "PeerClosed" && this.peerCode !== undefined) this.reply(this.peerCode)
-    else {
+    const { answer } = this
+    if (answer !== undefined && (reason?._tag === "PeerClosed" || reason?._tag === "FrameError")) {
+      this.reply(answer)
+    } else {
       const { code, text } = closingOf(reason)
       this.closeWith(code, text)
     }
@@ -191,7 +195,7 @@ export class WebSocketWire implements Wire, CloseKeeper {
   private blame(code: number, error: FrameError): void {
     this.broken = error
     this.arrivals.break(error)
-    this.closeWith(code, error._tag === "FrameTooLong" ? "too big" : "")
+    this.answerLater(code)
   }
 
   private handleError(error: Error): void {
@@ -216,13 +220,19 @@ export class WebSocketWire implements Wire, CloseKeeper {
       return
     }
     this.arrivals.end(code === 1005 ? undefined : code)
+    this.answerLater(code)
+  }
+
+  /** Closes with this code when our side ends, or when it has had its time. */
+  private answerLater(code: number): void {
+    this.answer = code
     if (this.ended) return
     const delay = Duration.toMillis(this.settings.closeDelay)
     if (delay === 0) this.reply(code)
     else this.replying = setTimeout(() => this.reply(code), delay)
   }
 
-  /** Answers the peer's close frame with its own code. */
+  /** Answers the peer's close frame with its own code, or its mistake. */
   private reply(code: number): void {
     if (code === 1005) this.closeWith(undefined, "")
     else this.closeWith(code, "")
