@@ -244,9 +244,18 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.account()
     this.requests?.over(this.closedError())
-    this.handler?.interruptUnsafe()
+    this.interruptHandler()
     this.greeting?.end()
     this.onEnded?.("broken")
+  }
+
+  /** As soon as it is between two steps, as any fiber is interrupted: what it does at this moment may be to close. */
+  private interruptHandler(): void {
+    const { handler } = this
+    if (handler === undefined) return
+    const { handling } = this.inbound
+    if (handling?.isOf(handler) === true) handling.after(() => handler.interruptUnsafe())
+    else handler.interruptUnsafe()
   }
 
   /** Gives back at once what it holds: what was read is not handled any more, what was sent is lost. */

@@ -62,6 +62,11 @@ export class Sender<Out> {
     return this.boundSendAll
   }
 
+  /** The same for who runs its result in the very call that makes it: it sends at once what need not wait. */
+  get sendBatch(): (messages: ReadonlyArray<Out>) => Effect.Effect<void, SendError> {
+    return this.ownPolicy === undefined ? (messages) => this.sendFrom(messages, 0, false) : this.sendAll
+  }
+
   get sendWith(): Connection<never, Out>["sendWith"] {
     return (message, policy) => Effect.suspend(() => this.sendUnder(message, policy))
   }
