@@ -6,6 +6,14 @@ const buffer: typeof Buffer | undefined = globalThis.Buffer
 export const allocate: (size: number) => Uint8Array =
   buffer === undefined ? (size) => new Uint8Array(size) : (size) => buffer.allocUnsafe(size)
 
+/** Allocates memory that nobody shares; `Buffer` has it without clearing. */
+export const allocateAlone: (size: number) => Uint8Array =
+  buffer === undefined ? (size) => new Uint8Array(size) : (size) => buffer.allocUnsafeSlow(size)
+
+/** All of a piece of memory, as {@link allocateAlone} gave it out. Node writes a `Buffer` without wrapping it first. */
+export const wholeOf: (memory: ArrayBufferLike) => Uint8Array =
+  buffer === undefined ? (memory) => new Uint8Array(memory) : (memory) => buffer.from(memory)
+
 const textEncoder = new TextEncoder()
 
 /** The UTF-8 bytes of a text. Lone surrogates become U+FFFD. */
@@ -53,7 +61,7 @@ export const hexExcerpt = (bytes: Uint8Array, limit = 32): string => {
 
 /** A copy with memory of its own: not its source's, and not a slab's that ten bytes would keep alive either. */
 export const copyOf = (bytes: Uint8Array): Uint8Array => {
-  const copy = buffer === undefined ? new Uint8Array(bytes.length) : buffer.allocUnsafeSlow(bytes.length)
+  const copy = allocateAlone(bytes.length)
   copy.set(bytes)
   return copy
 }

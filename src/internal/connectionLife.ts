@@ -69,6 +69,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   readonly drainBegun = new Signal()
   /** No more input comes, and all of it is in the inbound queue. */
   readonly inputDone = new Signal()
+  /** Bytes from the wire are on their way through. */
+  private turn = false
   protected reason: CloseReason | undefined
   protected readonly finished = new Signal()
   private closing = false
@@ -97,8 +99,10 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   onData(chunk: Uint8Array): void {
     // What a handler answers within this call leaves in one write at its end.
     this.outbound.cork()
+    this.turn = true
     this.reader.chunk(chunk)
     this.outbound.uncork()
+    this.turn = false
     this.account()
   }
 
@@ -130,7 +134,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   /** The outbound queue hands bytes to the wire. */
   written(): void {
-    this.lastWrite = this.shared.now()
+    // To ask for the time costs as much as to decode a small frame. A turn is at one time, that of its bytes.
+    this.lastWrite = this.turn ? this.reader.lastRead : this.shared.now()
     this.deadlines.wrote(this.lastWrite)
   }
 

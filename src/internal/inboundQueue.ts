@@ -43,7 +43,9 @@ export class InboundQueue<A, E = ConnectionClosed> {
   private readonly onAsked: () => void
   private batches: Array<NonEmptyReadonlyArray<A>> = none
   private sizes: Array<number> = none
-  private takers: Array<Taker<A, E>> = none
+  /** The first who waits, and those behind. Mostly there is one at most. */
+  private taker: Taker<A, E> | undefined
+  private others: Array<Taker<A, E>> = none
   private ending: (() => Take<A, E>) | undefined
 
   /** `onAsked` is told of each taker that has to wait, and may push at once. */
@@ -60,7 +62,7 @@ export class InboundQueue<A, E = ConnectionClosed> {
 
   /** Whether the next batch goes straight to a handler that waits for it. */
   get awaited(): boolean {
-    return this.takers.length > 0
+    return this.taker !== undefined
   }
 
   /** Whether no more batches come. */
@@ -71,8 +73,10 @@ export class InboundQueue<A, E = ConnectionClosed> {
   /** Adds a batch whose frames took `bytes`. After `end` it is dropped. */
   push(batch: NonEmptyReadonlyArray<A>, bytes: number): void {
     if (this.ending !== undefined) return
-    if (this.takers.length > 0) {
-      this.takers.shift()!.take(batch)
+    const { taker } = this
+    if (taker !== undefined) {
+      this.taker = this.others.shift()
+      taker.take(batch)
       return
     }
     if (this.batches === none) {
@@ -123,9 +127,11 @@ export class InboundQueue<A, E = ConnectionClosed> {
   end(ending: () => Take<A, E>): void {
     if (this.ending !== undefined) return
     this.ending = ending
-    const takers = this.takers
-    this.takers = none
-    for (const taker of takers) taker.end(ending)
+    const { others, taker } = this
+    this.taker = undefined
+    this.others = none
+    taker?.end(ending)
+    for (const other of others) other.end(ending)
   }
 
   /** The next batch, waiting for it where none is here. Takers are served in the order in which they came. */
@@ -156,15 +162,23 @@ export class InboundQueue<A, E = ConnectionClosed> {
 
   /** Adds somebody who waits; there is nothing here. */
   await(taker: Taker<A, E>): void {
-    if (this.takers === none) this.takers = []
-    this.takers.push(taker)
+    if (this.taker === undefined) {
+      this.taker = taker
+    } else {
+      if (this.others === none) this.others = []
+      this.others.push(taker)
+    }
     this.onAsked()
   }
 
   /** Somebody waits no more. */
   forget(taker: Taker<A, E>): void {
-    const index = this.takers.indexOf(taker)
-    if (index >= 0) this.takers.splice(index, 1)
+    if (this.taker === taker) {
+      this.taker = this.others.shift()
+      return
+    }
+    const index = this.others.indexOf(taker)
+    if (index >= 0) this.others.splice(index, 1)
   }
 
   /** Whether a taker would not have to wait. */

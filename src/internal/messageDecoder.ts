@@ -70,8 +70,9 @@ export class MessageDecoder<In, Out> {
     }
     if (this.connection.shared.identity && this.connection.heartbeat === undefined) {
       this.taken += frames.length
-      // `identity` says that the messages are the frames.
-      this.deliver(frames as Array<unknown> as Array<In>, totalLength(frames))
+      // `identity` says that the messages are the frames. What somebody waits for does not count as waiting.
+      const { inbound } = this.connection
+      this.deliver(frames as Array<unknown> as Array<In>, inbound.awaited ? 0 : totalLength(frames))
       return
     }
     const messages: Array<In> = []

@@ -37,7 +37,7 @@ export class OutboundQueue {
   private readonly maxMessages: number
   private readonly maxBytes: number
   private readonly host: OutboundHost
-  private readonly data = new ByteWriter()
+  private readonly data = new ByteWriter(true)
   private control: ByteWriter | undefined
   /** Holds something whenever it is there. */
   private lane: FrameLane | undefined
@@ -117,6 +117,22 @@ export class OutboundQueue {
     this.messages++
     this.schedule()
     return "queued"
+  }
+
+  /**
+   * Appends the frames of a batch from index `from` on, and returns the index of the first that it did not: nobody wants
+   * it any more where the queue is closed, and else `offer` tells what is the matter with it.
+   */
+  offerAll(payloads: ReadonlyArray<Uint8Array>, from: number, admitted: boolean): number {
+    const { encodeAll } = this.framing
+    if (encodeAll === undefined || this.closed || this.lane !== undefined) return from
+    if (!admitted && (this.senders.length > 0 || this.full)) return from
+    const next = encodeAll(payloads, from, this.maxBytes - this.undrained, this.data)
+    if (next > from) {
+      this.messages += next - from
+      this.schedule()
+    }
+    return next
   }
 
   /** Appends frames that were encoded elsewhere, for `count` messages; for broadcasts. */
@@ -292,7 +308,9 @@ export class OutboundQueue {
     this.lane = undefined
     if (this.data.length === 0) return
     this.control ??= new ByteWriter()
-    this.control.writeBytes(this.data.take())
+    const bytes = this.data.take()
+    this.control.writeBytes(bytes)
+    recycle(bytes)
     this.messagesWritten += this.messages
     this.messages = 0
   }
@@ -330,7 +348,7 @@ export class OutboundQueue {
   /** The wire is gone: drops what waits, lets the writer finish and suspended senders find the queue closed. */
   abandon(): void {
     if (this.messages > 0) this.abandoned = this.messages
-    this.data.take()
+    recycle(this.data.take())
     this.lane = undefined
     this.control = undefined
     this.messages = 0

@@ -176,6 +176,15 @@ export class Sender<Out> {
     return message as unknown as Uint8Array
   }
 
+  /** Messages that are payloads, many at once. Returns the first that has to go alone. */
+  private sendPayloads(messages: ReadonlyArray<Out>, from: number, admitted: boolean): number {
+    // Only with the codec whose messages are payloads.
+    const payloads = messages as ReadonlyArray<unknown> as ReadonlyArray<Uint8Array>
+    const next = this.host.outbound.offerAll(payloads, from, admitted)
+    this.encoded += next - from
+    return next
+  }
+
   private outboundError(index: number, issue: CodecError | PayloadError): MessageError {
     return new MessageError({ connection: this.host.id, direction: "outbound", index, issue, excerpt: "" })
   }
@@ -203,7 +212,8 @@ export class Sender<Out> {
     admitted: boolean
   ): Effect.Effect<void, SendError> {
     const { outbound, shared } = this.host
-    for (let i = from; i < messages.length; i++) {
+    const first = shared.identityOut ? this.sendPayloads(messages, from, admitted) : from
+    for (let i = first; i < messages.length; i++) {
       // Within the bounds, see the loop.
       const message = messages[i] as Out
       let payload: Uint8Array
