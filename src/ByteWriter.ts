@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { allocate, allocateAlone, wholeOf } from "./internal/bytes.ts"
+import { allocate, allocateAlone } from "./internal/bytes.ts"
 
 /**
  * The order of the bytes of a number on the wire.
@@ -150,6 +150,8 @@ class Shelf {
   private readonly patience: number
   private missed: number
   private spare: Uint8Array | undefined
+  /** What was handed out last. What was handed out before it is not taken back. */
+  private lent: Uint8Array | undefined
 
   constructor(length: number, patience = 0) {
     this.length = length
@@ -158,25 +160,26 @@ class Shelf {
   }
 
   take(): Uint8Array | undefined {
-    const { spare } = this
-    if (spare !== undefined) {
-      this.spare = undefined
-      return spare
+    let taken = this.spare
+    if (taken === undefined) {
+      if (this.missed++ < this.patience) return undefined
+      this.missed = 0
+      taken = allocateAlone(this.length)
     }
-    if (this.missed++ < this.patience) return undefined
-    this.missed = 0
-    const made = allocateAlone(this.length)
-    shelved.set(made.buffer, this)
-    return made
+    this.spare = undefined
+    this.lent = taken
+    return taken
   }
 
-  put(buffer: ArrayBufferLike): void {
-    this.spare ??= wholeOf(buffer)
+  /** Takes a buffer back, if it is the one that was handed out last. Anything else of its size may be somebody else's. */
+  put(buffer: ArrayBufferLike): boolean {
+    const { lent } = this
+    if (lent === undefined || lent.buffer !== buffer) return false
+    this.spare = lent
+    this.lent = undefined
+    return true
   }
 }
-
-// Which buffers came from a shelf; any other of the same size may be somebody else's, such as Node's pool.
-const shelved = new WeakMap<ArrayBufferLike, Shelf>()
 
 // A broadcast has a little for everybody before anything is written: not a KiB for each of them.
 const tinyShelf = new Shelf(1024, 1024)
@@ -196,6 +199,6 @@ const shelfFor = (size: number, recycles: boolean): Shelf | undefined => {
  * @category memory
  * @since 0.1.0
  */
-export const recycle = (bytes: Uint8Array): void => {
-  shelved.get(bytes.buffer)?.put(bytes.buffer)
+export const recycle = ({ buffer }: Uint8Array): void => {
+  if (!tinyShelf.put(buffer) && !smallShelf.put(buffer)) largeShelf.put(buffer)
 }

@@ -3,6 +3,7 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { isInterruptible, swapCurrentFiber } from "./effectInternals.ts"
 import type { InboundQueue, Taker } from "./inboundQueue.ts"
 import { settled } from "./settled.ts"
 
@@ -17,13 +18,15 @@ export type ConsumeBatch<A, E, R> = (
 
 /** The part of a consumer that others see. */
 export interface BatchConsumer {
-  /** Its fiber was interrupted: the rest of the batch is nobody's. */
+  /** Its fiber was interrupted, or is about to be: the rest of the batch is nobody's. */
   readonly over: boolean
+  /** Effects may be run outside of its fiber. */
+  readonly runsInline: boolean
 }
 
 /** A batch in hand, as its connection sees it. */
 export interface Handling {
-  /** Whether this is what a fiber would do if it were not parked. */
+  /** Whether this is what a fiber would do if it were not parked, and would be interrupted in between. */
   readonly isOf: (fiber: Fiber.Fiber<unknown, unknown>) => boolean
   /** Does something when the batch is done with. */
   readonly after: (f: () => void) => void
@@ -37,6 +40,7 @@ export interface Handling {
 export class Consumer<A, E, E2, R> implements Taker<A, E>, BatchConsumer, Handling {
   private readonly queue: InboundQueue<A, E>
   private readonly f: ConsumeBatch<A, E2, R>
+  runsInline = true
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   private resume: ((effect: Effect.Effect<void, E2, R>) => void) | undefined
   /** What waits for the end of the batch at hand. */
@@ -64,12 +68,14 @@ export class Consumer<A, E, E2, R> implements Taker<A, E>, BatchConsumer, Handli
   run(): Effect.Effect<void, E2, R> {
     return Effect.withFiber((fiber) => {
       this.fiber = fiber
+      // A tracer wants to see each step.
+      this.runsInline = fiber.cache.tracerContext === undefined
       return this.next()
     })
   }
 
   get over(): boolean {
-    return this.resume === undefined
+    return this.resume === undefined || this.afterwards !== undefined
   }
 
   /** What the fiber does: takes what is here, and parks. */
@@ -87,6 +93,7 @@ export class Consumer<A, E, E2, R> implements Taker<A, E>, BatchConsumer, Handli
   /** A batch, within the call that brings it. */
   take(first: NonEmptyReadonlyArray<A>): void {
     const { queue } = this
+    const current = swapCurrentFiber(this.fiber)
     queue.handling = this
     let batch: NonEmptyReadonlyArray<A> | undefined = first
     let effect: Effect.Effect<unknown, E2, R> = Exit.void
@@ -102,6 +109,7 @@ export class Consumer<A, E, E2, R> implements Taker<A, E>, BatchConsumer, Handli
       batch = exit === undefined || Exit.isFailure(exit) || this.over ? undefined : queue.poll()
     } while (batch !== undefined)
     queue.handling = undefined
+    swapCurrentFiber(current)
     const { afterwards } = this
     if (afterwards !== undefined) {
       this.afterwards = undefined
@@ -130,7 +138,7 @@ export class Consumer<A, E, E2, R> implements Taker<A, E>, BatchConsumer, Handli
   }
 
   isOf(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    return this.fiber === fiber
+    return this.fiber === fiber && isInterruptible(fiber)
   }
 
   after(f: () => void): void {

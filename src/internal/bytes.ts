@@ -6,13 +6,9 @@ const buffer: typeof Buffer | undefined = globalThis.Buffer
 export const allocate: (size: number) => Uint8Array =
   buffer === undefined ? (size) => new Uint8Array(size) : (size) => buffer.allocUnsafe(size)
 
-/** Allocates memory that nobody shares; `Buffer` has it without clearing. */
+/** Allocates memory that nobody shares; `Buffer` has it without clearing, and Node writes it without wrapping it first. */
 export const allocateAlone: (size: number) => Uint8Array =
   buffer === undefined ? (size) => new Uint8Array(size) : (size) => buffer.allocUnsafeSlow(size)
-
-/** All of a piece of memory, as {@link allocateAlone} gave it out. Node writes a `Buffer` without wrapping it first. */
-export const wholeOf: (memory: ArrayBufferLike) => Uint8Array =
-  buffer === undefined ? (memory) => new Uint8Array(memory) : (memory) => buffer.from(memory)
 
 const textEncoder = new TextEncoder()
 

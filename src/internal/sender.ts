@@ -45,12 +45,15 @@ export class Sender<Out> {
   }
 
   get send(): Send<Out> {
-    const policy = this.ownPolicy
-    this.boundSend ??=
-      policy === undefined
-        ? (message) => Effect.suspend(() => this.sendNow(message))
-        : (message) => Effect.asVoid(Effect.suspend(() => this.sendUnder(message, policy)))
+    this.boundSend ??= this.bindSend()
     return this.boundSend
+  }
+
+  private bindSend(): Send<Out> {
+    const policy = this.ownPolicy
+    return policy === undefined
+      ? (message) => Effect.suspend(() => this.sendNow(message))
+      : (message) => Effect.asVoid(Effect.suspend(() => this.sendUnder(message, policy)))
   }
 
   get sendAll(): SendAll<Out> {

@@ -115,7 +115,7 @@ const run = <In, Out, E, R>(
     )
   }
   const each = (handle: Handle<In, E, R>) =>
-    forEachBatch(connection.messages, (batch) => forEachEager(batch, handle))
+    forEachBatch(connection.messages, (batch, consumer) => forEachEager(batch, handle, consumer))
   const opened = open(connection)
   const exit = settled(opened)
   return exit !== undefined && Exit.isSuccess(exit) ? each(exit.value) : Effect.flatMap(opened, each)
