@@ -40,6 +40,14 @@ export class ByteWriter {
     return this.used
   }
 
+  /**
+   * The buffer itself, for who writes bytes one by one into what was reserved: from the offset that {@link reserve}
+   * returned, and only until the next call, which may move it.
+   */
+  get bytes(): Uint8Array {
+    return this.buffer
+  }
+
   /** Makes room for `size` more bytes and returns the offset where they begin. Their content is undefined. */
   reserve(size: number): number {
     const start = this.used
@@ -111,11 +119,6 @@ export class ByteWriter {
   /** What has been written, as a view that the next write may move or change. */
   view(): Uint8Array {
     return this.buffer.subarray(0, this.used)
-  }
-
-  /** The memory behind what was written or reserved, valid until the next write. It is longer than what is used of it. */
-  get memory(): Uint8Array {
-    return this.buffer
   }
 
   /** Hands the written bytes over to the caller and starts again with an empty buffer. */

@@ -52,6 +52,27 @@ export type CloseReason = Data.TaggedEnum<{
 }>
 
 /**
+ * The reasons that are somebody's fault and leave the peer listening, so that a server can tell it what was wrong: see
+ * `farewell` in the options of a server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Fault = Extract<
+  CloseReason,
+  {
+    readonly _tag:
+      | "FrameError"
+      | "MessageError"
+      | "HandlerFailed"
+      | "HeartbeatTimeout"
+      | "DeadlineExceeded"
+      | "RateExceeded"
+      | "SlowConsumer"
+  }
+>
+
+/**
  * Constructors, `$is` and `$match` of the close reasons.
  *
  * @category constructors

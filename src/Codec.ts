@@ -7,11 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { Packr } from "msgpackr"
+import type { ByteWriter } from "./ByteWriter.ts"
+import type { FrameDecoder } from "./Framing.ts"
 import { decodeUtf8, encodeUtf8 } from "./internal/bytes.ts"
 import { toBinarySchema } from "./internal/codec/binary.ts"
 import { messagePackForm, messagePackProblem } from "./internal/codec/messagePack.ts"
 import { codecError, schemaDecoder, schemaEncoder } from "./internal/codec/schemaCodec.ts"
-import type { CodecError } from "./SluiceError.ts"
+import { selfDelimitingCodec } from "./internal/codec/selfDelimiting.ts"
+import type { CodecError, OptionProblem, PayloadError } from "./SluiceError.ts"
 
 /**
  * Turns frames into messages of type `A` and back.
@@ -208,3 +211,118 @@ export const transform = <A, RD, RE, B>(
     encode: (message) => codec.encode(options.encode(message)),
     views: codec.views
   })
+
+// --- messages without a framing --------------------------------------------------------------------------------
+
+/**
+ * What an encoder of messages that delimit themselves may answer instead of writing one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type EncodeError = PayloadError | CodecError
+
+/**
+ * A codec of messages that say themselves where they end, as those of RESP and HTTP do: their bytes are parsed once,
+ * from the stream itself. `Protocol.make` takes it without a framing.
+ *
+ * It is a codec like any other as well, for frames that hold one whole message each.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SelfDelimiting<in out A> extends Codec<A> {
+  readonly wire: Wire<A>
+  /** What is wrong with its options; a protocol has them among its own. */
+  readonly problems: ReadonlyArray<OptionProblem>
+}
+
+/**
+ * How messages of one direction follow each other on the wire.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Wire<in out A> {
+  /** The most bytes of a message, as they are on the wire. */
+  readonly maxLength: number
+  /**
+   * A decoder for one connection, whose frames are the messages. Messages may be views into a chunk, which they keep
+   * alive (64 KiB at most) for as long as they are held.
+   */
+  readonly makeDecoder: () => FrameDecoder<A>
+  /** Appends a message to `out`, or returns why not and leaves `out` as it was. */
+  readonly encode: (message: A, out: ByteWriter) => EncodeError | undefined
+}
+
+/**
+ * What messages that delimit themselves consist of. The decoder has to refuse longer ones than `maxLength` itself, and
+ * must not throw; what the encoder left in `out` with a refusal, or when it threw, is taken back.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface SelfDelimitingOptions<in out A> extends Wire<A> {
+  readonly problems?: ReadonlyArray<OptionProblem>
+}
+
+/**
+ * A codec of messages that delimit themselves, of one's own. The laws of framings hold for it too: `FramingLaws.ofCodec`
+ * in `effect-sluice/testing`.
+ *
+ * Bytes that are no message are a `FrameError` and end the connection, behind the messages before them; `onMessageError`
+ * has no part in it, for nobody knows where the next one would begin. A handler that catches its connection's end may
+ * still say why.
+ *
+ * **Example** (Numbers in decimal, each with a space behind it)
+ *
+ * ```ts
+ * import { type ByteWriter, Codec, type Framing, Protocol, SluiceError } from "effect-sluice"
+ *
+ * class Decoder implements Framing.FrameDecoder<number> {
+ *   readonly skipped = 0
+ *   private digits = ""
+ *
+ *   get buffered(): number {
+ *     return this.digits.length
+ *   }
+ *
+ *   push(chunk: Uint8Array, numbers: Array<number>): SluiceError.FrameError | undefined {
+ *     for (const byte of chunk) {
+ *       if (byte !== 0x20) this.digits += String.fromCharCode(byte)
+ *       if (!/^\d{0,15}$/.test(this.digits)) return new SluiceError.FrameCorrupted({ detail: "no number" })
+ *       if (byte === 0x20) {
+ *         numbers.push(Number(this.digits))
+ *         this.digits = ""
+ *       }
+ *     }
+ *     return undefined
+ *   }
+ *
+ *   end(): SluiceError.FrameError | undefined {
+ *     const pending = this.digits.length
+ *     return pending === 0 ? undefined : new SluiceError.FrameTruncated({ pending })
+ *   }
+ *
+ *   remaining(): Uint8Array {
+ *     return new TextEncoder().encode(this.digits)
+ *   }
+ * }
+ *
+ * const numbers = Codec.selfDelimiting<number>("numbers", {
+ *   maxLength: 16,
+ *   makeDecoder: () => new Decoder(),
+ *   encode: (number: number, out: ByteWriter.ByteWriter) => {
+ *     out.writeBytes(new TextEncoder().encode(`${number} `))
+ *     return undefined
+ *   }
+ * })
+ *
+ * const Numbers = Protocol.make("Numbers", { fromClient: numbers, fromServer: numbers })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const selfDelimiting = <A>(name: string, options: SelfDelimitingOptions<A>): SelfDelimiting<A> =>
+  selfDelimitingCodec(name, options)

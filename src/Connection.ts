@@ -10,13 +10,13 @@ import type * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
-import type { CloseReason } from "./CloseReason.ts"
+import type { CloseReason, Fault } from "./CloseReason.ts"
 import type { Deadline, Idle, Limit } from "./Deadlines.ts"
 import type { Policy, Sent } from "./Outbound.ts"
 import type { Protocol } from "./Protocol.ts"
 import type { ConnectionClosed, InvalidConfig, MessageError, TransportError } from "./SluiceError.ts"
 import type { StartTlsOptions } from "./Tls.ts"
-import type { Address, TlsDetails } from "./Transport.ts"
+import type { Address, ProxiedBy, TlsDetails } from "./Transport.ts"
 import type { Agreement } from "./Versions.ts"
 
 /**
@@ -41,7 +41,10 @@ export interface Connection<out In, in Out> {
   /** Unique in this process, ascending from 1. */
   readonly id: number
   readonly localAddress: Address
+  /** Where the peer is: the client, where a proxy has announced one. */
   readonly remoteAddress: Address
+  /** The proxy that announced the client, and what it said; undefined where the peer came itself. See `ProxyProtocol`. */
+  readonly proxy: ProxiedBy | undefined
   /** What TLS agreed on; undefined on a plain connection. */
   readonly tls: TlsDetails | undefined
   /** What the hello of a `Protocol.versioned` protocol agreed on; undefined where there is none. */
@@ -96,6 +99,8 @@ export interface Connection<out In, in Out> {
   readonly closed: Effect.Effect<CloseReason>
   /** Completes when the server begins to stop: finish what was read, say goodbye, return. Never on a client. */
   readonly draining: Effect.Effect<void>
+  /** Whether `draining` has completed, for an answer that says that it is among the last. */
+  readonly isDraining: boolean
 
   /**
    * Changes a deadline of this connection for good, counted from when its wait began: one that has passed by then
@@ -226,6 +231,8 @@ export interface SwitchOptions<Out> {
   readonly onMessageError?: "close" | "skip" | ((error: MessageError) => Out) | undefined
   /** As in the options of a server or client. Default `close`. */
   readonly onIdle?: "close" | IdleHandler<Out> | undefined
+  /** As in the options of a server. Default: none. */
+  readonly farewell?: Farewell<Out> | undefined
   /** As `outbound.policy` in the options of a server or client. Default `Outbound.suspend`. */
   readonly policy?: Policy<Out> | undefined
 }
@@ -253,6 +260,45 @@ export type IdleHandler<out Out> = (
   connection: Connection<unknown, Out>,
   idle: Idle
 ) => Effect.Effect<unknown, unknown>
+
+/**
+ * What a server says last to a peer whose connection ends by somebody's fault: the peer's bytes, a deadline of its, our
+ * handler. It makes the message from the reason, or says undefined for none.
+ *
+ * What was accepted before is handled first, as the reason allows: a frame that is broken ends the connection behind the
+ * frames before it, a deadline interrupts the handler. Then this message goes out behind all that was sent, however full
+ * the queue is, and our side ends. A peer that broke the connection, or that does not read, may miss it. A message that
+ * cannot be made, within `closeTimeout`, is logged and left out.
+ *
+ * **Example** (A peer that is told why)
+ *
+ * ```ts
+ * import { Codec, Framing, Handler, Protocol, Server } from "effect-sluice"
+ *
+ * const Text = Protocol.make("Text", {
+ *   framing: Framing.lines(),
+ *   fromClient: Codec.utf8,
+ *   fromServer: Codec.utf8
+ * })
+ *
+ * const server = Server.make(Text, Handler.map((line) => line), {
+ *   farewell: (fault) => {
+ *     switch (fault._tag) {
+ *       case "FrameError":
+ *         return `error: ${fault.error.message}`
+ *       case "DeadlineExceeded":
+ *         return "error: too slow"
+ *       default:
+ *         return undefined
+ *     }
+ *   }
+ * })
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Farewell<Out> = (fault: Fault, connection: Connection<unknown, Out>) => Out | undefined
 
 /**
  * Something that is to run later.

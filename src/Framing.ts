@@ -34,8 +34,11 @@ import type { FrameError, OptionProblem, PayloadError } from "./SluiceError.ts"
 
 export type { AnyOfOptions, DelimiterOptions, LinesOptions } from "./internal/framing/delimited.ts"
 export type { FixedLengthOptions } from "./internal/framing/fixedLength.ts"
+export type { JsonOptions } from "./internal/framing/json.ts"
+export type { JsonSequenceOptions } from "./internal/framing/jsonSequence.ts"
 export type { FieldWidth, LengthFieldOptions, LengthPrefixedOptions } from "./internal/framing/lengthField.ts"
 export type { MakeOptions } from "./internal/framing/make.ts"
+export type { NdjsonOptions } from "./internal/framing/ndjson.ts"
 export type { NetstringOptions } from "./internal/framing/netstring.ts"
 export type { EndPolicy, OversizePolicy } from "./internal/framing/options.ts"
 export type { TypeLayout, TypeLengthValueOptions } from "./internal/framing/typeLengthValue.ts"
@@ -44,26 +47,27 @@ export type { VarintOptions } from "./internal/framing/varint.ts"
 export type { ChecksumOptions } from "./internal/framing/withChecksum.ts"
 
 /**
- * Cuts one connection's bytes into frames. Plain calls, no fibers, never throws.
+ * Cuts one connection's bytes into frames; a decoder of messages that delimit themselves (`Codec.selfDelimiting`) has
+ * the messages for its frames. Plain calls, no fibers, never throws.
  *
  * @category models
  * @since 0.1.0
  */
-export interface FrameDecoder {
+export interface FrameDecoder<in out Frame = Uint8Array> {
   /**
    * Takes the next bytes and appends the frames that they complete to `frames`.
    *
    * A frame may be a view into `chunk`, which therefore must not be changed afterwards. After an error the
    * decoder is finished: the frames before it have been appended, and every later call returns it again.
    */
-  readonly push: (chunk: Uint8Array, frames: Array<Uint8Array>) => FrameError | undefined
+  readonly push: (chunk: Uint8Array, frames: Array<Frame>) => FrameError | undefined
   /** The input has ended: appends what the end completes, or says that it cut a frame off. */
-  readonly end: (frames: Array<Uint8Array>) => FrameError | undefined
+  readonly end: (frames: Array<Frame>) => FrameError | undefined
   /** The bytes that no frame has taken yet, for a switch to another framing. The decoder must not be used after it. */
   readonly remaining: () => Uint8Array
   /** How many bytes of an unfinished frame are held. */
   readonly buffered: number
-  /** How many frames were too long and left out, under the oversize policy `skip`. */
+  /** How many frames were left out: too long ones under the oversize policy `skip`, and what `jsonSequence` passes over. */
   readonly skipped: number
   /**
    * Whether the unfinished frame is one that is left out and whose bytes are therefore not held. It counts in `skipped`
@@ -173,6 +177,10 @@ export const delimiter = (delimiter: string | Uint8Array, options: DelimiterOpti
  */
 export const anyOf = (delimiters: ReadonlyArray<string | Uint8Array>, options: AnyOfOptions = {}): Framing =>
   anyOfFraming(delimiters, options)
+
+// --- JSON texts ----------------------------------------------------------------------------------------------
+
+export { json, jsonSequence, ndjson } from "./internal/framing/jsonFramings.ts"
 
 // --- length first --------------------------------------------------------------------------------------------
 

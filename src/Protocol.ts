@@ -15,8 +15,16 @@ import type {
   EntryMessage,
   IdOnWire
 } from "./internal/codec/tableTypes.ts"
-import { layoutProblems, type MessageTable, tableProblems, taggedCodec } from "./internal/codec/tagged.ts"
+import {
+  idLayout,
+  idProblems,
+  layoutProblems,
+  type TaggedOptions,
+  tableProblems,
+  taggedCodec
+} from "./internal/codec/tagged.ts"
 import { heartbeatProblems } from "./internal/heartbeatProblems.ts"
+import { makeProtocol, type ProtocolParts, problemsAt } from "./internal/makeProtocol.ts"
 import { helloOf, versionProblems } from "./internal/versions.ts"
 import type { OptionProblem } from "./SluiceError.ts"
 import type { VersionOptions, Versions } from "./Versions.ts"
@@ -37,7 +45,10 @@ export interface Protocol<
   out ClientServices = never
 > {
   readonly name: string
+  /** How frames are cut; `none` where messages delimit themselves. */
   readonly framing: Framing
+  /** Whether messages delimit themselves; see {@link make}. */
+  readonly selfDelimiting?: boolean | undefined
   readonly fromClient: Codec.Codec<FromClient, ServerServices, ClientServices>
   readonly fromServer: Codec.Codec<FromServer, ClientServices, ServerServices>
   /** How pings and pongs look; see {@link heartbeat}. */
@@ -51,7 +62,9 @@ export interface Protocol<
 }
 
 /**
- * A protocol of a framing and a codec for each direction.
+ * A protocol of a framing and a codec for each direction; or of a codec for each direction alone, where messages delimit
+ * themselves. Those are parsed from the stream in one go, each direction in its own way; they have no hello
+ * ({@link versioned}).
  *
  * Nothing fails here: a framing with bad options, say, shows in `problems`, and the server or client that is built
  * on the protocol fails with all of them.
@@ -59,20 +72,28 @@ export interface Protocol<
  * @category constructors
  * @since 0.1.0
  */
-export const make = <FromClient, FromServer, ClientDecoding, ClientEncoding, ServerDecoding, ServerEncoding>(
+export const make: {
+  <FromClient, FromServer, ClientDecoding, ClientEncoding, ServerDecoding, ServerEncoding>(
+    name: string,
+    options: {
+      readonly framing: Framing
+      readonly fromClient: Codec.Codec<FromClient, ClientDecoding, ClientEncoding>
+      readonly fromServer: Codec.Codec<FromServer, ServerDecoding, ServerEncoding>
+    }
+  ): Protocol<FromClient, FromServer, ClientDecoding | ServerEncoding, ServerDecoding | ClientEncoding>
+  <FromClient, FromServer>(
+    name: string,
+    options: {
+      readonly framing?: undefined
+      readonly fromClient: Codec.SelfDelimiting<FromClient>
+      readonly fromServer: Codec.SelfDelimiting<FromServer>
+    }
+  ): Protocol<FromClient, FromServer>
+} = <FromClient, FromServer, A, B, C, D>(
   name: string,
-  options: {
-    readonly framing: Framing
-    readonly fromClient: Codec.Codec<FromClient, ClientDecoding, ClientEncoding>
-    readonly fromServer: Codec.Codec<FromServer, ServerDecoding, ServerEncoding>
-  }
-): Protocol<FromClient, FromServer, ClientDecoding | ServerEncoding, ServerDecoding | ClientEncoding> => ({
-  name,
-  framing: options.framing,
-  fromClient: options.fromClient,
-  fromServer: options.fromServer,
-  problems: framingProblems(options.framing)
-})
+  parts: ProtocolParts<FromClient, FromServer, A, B, C, D>
+  // The overloads above say what services the codecs of either form need.
+): never => makeProtocol(name, parts) as never
 
 /**
  * The same protocol with the roles exchanged: what the client sent, the server sends.
@@ -85,6 +106,7 @@ export const flip = <FromClient, FromServer, ServerServices, ClientServices>(
 ): Protocol<FromServer, FromClient, ClientServices, ServerServices> => ({
   name: protocol.name,
   framing: protocol.framing,
+  ...(protocol.selfDelimiting && { selfDelimiting: true }),
   fromClient: protocol.fromServer,
   fromServer: protocol.fromClient,
   ...(protocol.switchable && { switchable: true }),
@@ -359,7 +381,7 @@ export const tagged: {
   const fromServer = "messages" in options ? options.messages : options.fromServer
   const layout = options.framing.type ?? idLayout(options.id)
   const problems = [
-    ...framingProblems(options.framing),
+    ...problemsAt("framing", options.framing),
     ...idProblems(options),
     ...layoutProblems(options.framing, layout),
     ...tableProblems("messages" in options ? "messages" : "fromClient", fromClient, layout),
@@ -375,23 +397,3 @@ export const tagged: {
   // The overloads above state the types that the tables' entries give; inside, an entry is just id and codec.
   return protocol as never
 }
-
-type TaggedOptions = { readonly framing: Framing; readonly id?: IdOptions } & (
-  | { readonly messages: MessageTable }
-  | { readonly fromClient: MessageTable; readonly fromServer: MessageTable }
-)
-
-const idLayout = ({ byteOrder = "big", width = 2 }: IdOptions = {}) => ({
-  offset: 0,
-  width,
-  byteOrder,
-  bodyOffset: width
-})
-
-const idProblems = ({ framing, id }: TaggedOptions): ReadonlyArray<OptionProblem> =>
-  framing.type === undefined || id === undefined
-    ? []
-    : [{ path: "id", message: `is no option with ${framing.name}, whose frames have a type field` }]
-
-const framingProblems = (framing: Framing): ReadonlyArray<OptionProblem> =>
-  framing.problems.map(({ message, path }) => ({ path: `framing.${path}`, message }))

@@ -47,9 +47,8 @@ import type { Connector, Listener } from "./Transport.ts"
  */
 export interface FramingOptions {
   /**
-   * What separates the serialized messages. Default: `Framing.lengthPrefixed()`, with its maximum of 1 MiB. With
-   * `Framing.none()` and a serialization that has a framing of its own, the other end may be Effect's socket protocol;
-   * there is no heartbeat of ours then.
+   * What separates the serialized messages. Default: `Framing.lengthPrefixed()`, with its maximum of 1 MiB. With `none` and
+   * a serialization that frames itself, the other end may be Effect's socket protocol, and we have no heartbeat.
    */
   readonly framing?: Framing.Framing | undefined
 }
@@ -60,10 +59,10 @@ export interface FramingOptions {
  * @category options
  * @since 0.1.0
  */
-export interface ServerOptions extends Omit<Server.ServerOptions<Uint8Array>, "goodbye">, FramingOptions {
-  /**
-   * How many calls of one client may be in flight, 1 or more. Another one is answered with a defect. Default 1024.
-   */
+export interface ServerOptions
+  extends Omit<Server.ServerOptions<Uint8Array>, "goodbye" | "farewell">,
+    FramingOptions {
+  /** How many calls of one client may be in flight, 1 or more. Another one is answered with a defect. Default 1024. */
   readonly maxCalls?: number | undefined
 }
 

@@ -13,17 +13,19 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { AdmissionOptions, Limits } from "./Admission.ts"
-import type { Connection, IdleHandler } from "./Connection.ts"
+import type { Connection, Farewell, IdleHandler } from "./Connection.ts"
 import type { Connections } from "./Connections.ts"
 import type { DeadlineOptions } from "./Deadlines.ts"
 import type { DrainReport, ServerEvent, ServerStatus } from "./Events.ts"
 import type { Handler } from "./Handler.ts"
 import type { HeartbeatOptions } from "./Heartbeat.ts"
 import { admissionSettings, limitsOf } from "./internal/admissionSettings.ts"
+import { carriedBy } from "./internal/datagram/carriedBy.ts"
 import { serverDeadlines } from "./internal/deadlineSettings.ts"
-import { farewellOf, goodbyeOf } from "./internal/lastWords.ts"
+import { farewellOf, farewellSetting, goodbyeOf } from "./internal/lastWords.ts"
 import { MemoryBudget, memorySettings } from "./internal/memoryBudget.ts"
 import { durationOption, integerOption, withDefault } from "./internal/options.ts"
+import { enterDirectory } from "./internal/serverDirectory.ts"
 import { ServerLife } from "./internal/serverLife.ts"
 import { connectionFields, decodeSettings, makeShared } from "./internal/settings.ts"
 import type { Policy } from "./Outbound.ts"
@@ -182,6 +184,8 @@ export interface ServerOptions<Out> extends ConnectionOptions<Out> {
    * answers goes behind it. Default: none.
    */
   readonly goodbye?: Out | ((connection: Connection<unknown, Out>) => Out) | undefined
+  /** A last word to a peer whose connection ends by a fault; see `Connection.Farewell`. Default: none. */
+  readonly farewell?: Farewell<Out> | undefined
   /**
    * How many events each subscriber of `events` may fall behind before it loses the oldest, 1 to 1 000 000.
    * Default 1024.
@@ -200,6 +204,7 @@ const ServerSettings = Schema.Struct({
   drainTimeout: withDefault(durationOption(0, "1 hour"), Duration.seconds(15)),
   killTimeout: withDefault(durationOption(0, "1 hour"), Duration.seconds(5)),
   goodbye: Schema.optional(Schema.Unknown),
+  farewell: farewellSetting,
   eventBuffer: withDefault(integerOption(1, 1_000_000), 1024),
   admission: admissionSettings,
   memory: memorySettings
@@ -300,23 +305,23 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
   handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
   options: NoInfer<ServerOptions<Out>> = {}
 ) {
-  const settings = yield* decodeSettings(ServerSettings, options, protocol)
+  const carried = carriedBy(protocol, (yield* Listener).datagrams)
+  const settings = yield* decodeSettings(ServerSettings, options, carried)
   const shared = yield* makeShared({
-    protocol,
+    protocol: carried,
     decoder: protocol.fromClient,
     encoder: protocol.fromServer,
     side: "server",
-    codecs: (protocol.versions?.codecs ?? []).map(({ fromClient, fromServer, name }) => ({
-      name,
-      decoder: fromClient,
-      encoder: fromServer
-    })),
+    codecs: (protocol.versions?.codecs ?? []).map((codec) => {
+      return { name: codec.name, decoder: codec.fromClient, encoder: codec.fromServer }
+    }),
     settings,
     policy: options.outbound?.policy,
     onMessageError: options.onMessageError,
     onIdle: options.onIdle,
     beats: { ours: protocol.heartbeat?.fromServer, theirs: protocol.heartbeat?.fromClient }
   })
+  if (options.farewell !== undefined) shared.farewell = options.farewell
   if (settings.memory !== "off") shared.memory = new MemoryBudget(settings.memory.maxBytes)
   const limits = yield* SubscriptionRef.make(limitsOf(options.admission))
   const life = new ServerLife({
@@ -332,10 +337,11 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
       limits,
       policy: {
         overLimit: settings.admission.overLimit,
-        farewell: farewellOf(options.admission?.farewell, protocol.framing, shared.encode)
+        farewell: farewellOf(options.admission?.farewell, shared.framing, shared.encode)
       }
     }
   })
+  yield* enterDirectory(protocol, life.connections)
   yield* Effect.forkScoped(life.followLimits, { startImmediately: true })
   yield* Effect.addFinalizer(() => life.stop)
   const address = yield* life.start()

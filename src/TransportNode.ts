@@ -12,31 +12,35 @@
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Schema from "effect/Schema"
 import {
   TcpClientSettings,
   TcpSettings,
   UnixClientSettings,
   UnixSettings
 } from "./internal/node/socketOptions.ts"
+import { SocketSource } from "./internal/node/socketSource.ts"
 import { tcpConnector, tcpListener } from "./internal/node/tcp.ts"
 import { tlsConnector, tlsListener } from "./internal/node/tls.ts"
 import { TcpTlsClientSettings, TcpTlsSettings } from "./internal/node/tlsOptions.ts"
 import { unixConnector, unixListener } from "./internal/node/unix.ts"
 import { decodeOptions } from "./internal/options.ts"
+import type { ProxyProtocolOptions, SendProxyOptions, UnixProxyProtocolOptions } from "./ProxyProtocol.ts"
 import type { InvalidConfig } from "./SluiceError.ts"
 import type { TlsClientOptions, TlsServerOptions } from "./Tls.ts"
 import { Connector, Listener } from "./Transport.ts"
 
 /**
- * How to listen on TCP.
+ * How to listen on TCP: what plain text and TLS have in common.
  *
  * @category options
  * @since 0.1.0
  */
-export interface TcpOptions {
+export interface TcpListenOptions {
   /** 0 to 65535; with 0 the system chooses a free one, which `Listening.address` tells. */
   readonly port: number
   /**
@@ -56,7 +60,32 @@ export interface TcpOptions {
   readonly ipv6Only?: boolean | undefined
   /** In a `node:cluster` worker: does not share the port with the other workers. Default false. */
   readonly exclusive?: boolean | undefined
+  /** The proxies in front of it, which announce their clients; see `ProxyProtocol`. Default: none are believed. */
+  readonly proxyProtocol?: ProxyProtocolOptions | undefined
 }
+
+/**
+ * What becomes of TLS on a listener in plain text.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface PlainTextOptions {
+  /**
+   * What becomes of a peer that begins with the ClientHello of TLS: `refuse` closes its connection at once with the reason
+   * `FrameError`, an `UnexpectedPreamble`; `data` hands it on, as a server that forwards TLS needs it. Nothing is held
+   * back for that look, and `connection.startTls` is none of its business. Default `refuse`.
+   */
+  readonly clientHello?: "refuse" | "data" | undefined
+}
+
+/**
+ * How to listen on TCP.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface TcpOptions extends TcpListenOptions, PlainTextOptions {}
 
 /**
  * Another address of a service.
@@ -94,6 +123,8 @@ export interface TcpClientOptions {
   readonly familyTimeout?: Duration.Input | undefined
   /** The address to connect from. Default: the system's choice. */
   readonly localAddress?: string | undefined
+  /** Announces a client, as a proxy does, before everything else; see `ProxyProtocol`. Default: announces nobody. */
+  readonly proxyHeader?: SendProxyOptions | undefined
   /** The time for name look-up, connection and TLS handshake together, 1 millisecond to 1 hour. Default 10 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
   /** Sends small writes at once (no Nagle). Default true. */
@@ -110,7 +141,7 @@ export interface TcpClientOptions {
  * @category options
  * @since 0.1.0
  */
-export interface TcpTlsOptions extends TcpOptions {
+export interface TcpTlsOptions extends TcpListenOptions {
   readonly tls: TlsServerOptions
 }
 
@@ -131,7 +162,7 @@ export interface TcpTlsClientOptions extends TcpClientOptions {
  * @category options
  * @since 0.1.0
  */
-export interface UnixOptions {
+export interface UnixOptions extends PlainTextOptions {
   /**
    * The socket's file, at most 107 bytes (103 on other systems than Linux), in a directory we may write to.
    * A socket that nobody answers on is replaced. Any other file, and a socket in use, stays and fails the
@@ -142,6 +173,8 @@ export interface UnixOptions {
   readonly mode?: number | undefined
   /** Connections that the system queues until they are accepted, 1 to 65535. Default 1024. */
   readonly backlog?: number | undefined
+  /** Every peer is a proxy, which announces its client; see `ProxyProtocol`. Default: none is. */
+  readonly proxyProtocol?: UnixProxyProtocolOptions | undefined
 }
 
 /**
@@ -157,6 +190,19 @@ export interface UnixClientOptions {
   readonly connectTimeout?: Duration.Input | undefined
 }
 
+/** The sockets come from where the layer is built: see `Multicore`. */
+const listenerLayer = <S extends Schema.ConstraintDecoder<unknown>>(
+  schema: S,
+  options: unknown,
+  make: (settings: S["Type"], source: SocketSource) => Context.Service.Shape<typeof Listener>
+): Layer.Layer<Listener, InvalidConfig> =>
+  Layer.effect(
+    Listener,
+    Effect.flatMap(decodeOptions(schema, options), (settings) =>
+      Effect.map(SocketSource, (source) => make(settings, source))
+    )
+  )
+
 /**
  * Listens on TCP.
  *
@@ -164,7 +210,7 @@ export interface UnixClientOptions {
  * @since 0.1.0
  */
 export const layerTcp = (options: TcpOptions): Layer.Layer<Listener, InvalidConfig> =>
-  Layer.effect(Listener, Effect.map(decodeOptions(TcpSettings, options), tcpListener))
+  listenerLayer(TcpSettings, options, tcpListener)
 
 /**
  * Listens on TCP, with options from the configuration. A `Config` may stand for all of them or for each.
@@ -204,7 +250,7 @@ export const layerTcpClientConfig = (
  * @since 0.1.0
  */
 export const layerTls = (options: TcpTlsOptions): Layer.Layer<Listener, InvalidConfig> =>
-  Layer.effect(Listener, Effect.map(decodeOptions(TcpTlsSettings, options), tlsListener))
+  listenerLayer(TcpTlsSettings, options, tlsListener)
 
 /**
  * Listens on TLS, with options from the configuration. A `Config` may stand for all of them or for each.
@@ -245,7 +291,7 @@ export const layerTlsClientConfig = (
  * @since 0.1.0
  */
 export const layerUnix = (options: UnixOptions): Layer.Layer<Listener, InvalidConfig> =>
-  Layer.effect(Listener, Effect.map(decodeOptions(UnixSettings, options), unixListener))
+  listenerLayer(UnixSettings, options, unixListener)
 
 /**
  * Connects to a Unix socket.

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { CloseReason } from "../CloseReason.ts"
 import type { PolicyName } from "../Outbound.ts"
-import { ConnectionClosed, type MessageError } from "../SluiceError.ts"
+import { ConnectionClosed, type MessageError, type UnexpectedPreamble } from "../SluiceError.ts"
 import type { Wire, WireReceiver } from "../Transport.ts"
 import { type CloseHook, CloseHooks } from "./closeHooks.ts"
 import type { ConnectionImpl } from "./connection.ts"
@@ -104,6 +104,10 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.outbound.uncork()
     this.turn = false
     this.account()
+  }
+
+  onUnexpected(error: UnexpectedPreamble): void {
+    this.reader.fail(CloseReason.FrameError({ error }))
   }
 
   onEnd(): void {
@@ -296,17 +300,18 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     })
   }
 
-  /** The handler is done: why, if nothing ended the connection before it. */
-  handlerDone(exit: Exit.Exit<unknown, unknown> | undefined): void {
+  /** The handler is done, and may have failed. The reason, if something that went wrong ends the connection. */
+  handlerEnded(exit: Exit.Exit<unknown, unknown> | undefined): CloseReason | undefined {
+    if (exit !== undefined && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause))
+      this.reason ??= CloseReason.HandlerFailed({ cause: exit.cause })
+    return this.reason
+  }
+
+  /** Nothing can be sent any more. */
+  handlerDone(): void {
     this.outbound.close()
     this.deadlines.stop()
-    if (this.reason === undefined) {
-      if (exit !== undefined && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
-        this.reason = CloseReason.HandlerFailed({ cause: exit.cause })
-      } else {
-        this.reason = this.orderlyReason(this.reader.ended)
-      }
-    }
+    this.reason ??= this.orderlyReason(this.reader.ended)
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.requests?.over(this.closedError())

@@ -1,7 +1,7 @@
 import type * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type { IdleHandler } from "../Connection.ts"
+import type { Farewell, IdleHandler } from "../Connection.ts"
 import type { Framing } from "../Framing.ts"
 import type { Policy, PolicyName } from "../Outbound.ts"
 import type { CodecError, MessageError } from "../SluiceError.ts"
@@ -26,6 +26,8 @@ export interface ConnectionShared<In, Out> {
   readonly identity: boolean
   /** Whether messages are their payloads when sent. */
   readonly identityOut: boolean
+  /** Whether what the framing calls frames and payloads are messages, of a protocol whose messages delimit themselves. */
+  readonly messageFrames: boolean
   readonly inboundLimits: { readonly maxMessages: number; readonly maxBytes: number }
   /** How many frames of a peer are handled in one turn. */
   readonly perTurn: number
@@ -57,6 +59,8 @@ export interface ConnectionShared<In, Out> {
     messages: number,
     error: MessageError
   ) => void
+  /** The last word to a peer whose connection ends by somebody's fault. */
+  farewell?: Farewell<Out>
   /** Drains one connection, with the goodbye that the server says. */
   retire?: (connection: ConnectionImpl<In, Out>) => void
   /** Tells of messages that a connection's peer will not get. */

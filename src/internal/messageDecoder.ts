@@ -57,10 +57,10 @@ export class MessageDecoder<In, Out> {
     this.forget()
   }
 
-  /** The next frames, in order. */
-  handle(read: Array<Uint8Array>): void {
+  /** The next frames, in order, `size` bytes together. */
+  handle(read: Array<Uint8Array>, size: number): void {
     if (read.length === 0 || this.stopped) return
-    const { greeting } = this.connection
+    const { greeting, heartbeat, requests, shared } = this.connection
     const frames = greeting === undefined ? read : greeting.hear(read)
     if (frames.length === 0) return
     if (this.backlog !== undefined) {
@@ -68,14 +68,15 @@ export class MessageDecoder<In, Out> {
       this.waitingBytes += totalLength(frames)
       return
     }
-    if (this.connection.shared.identity && this.connection.heartbeat === undefined) {
+    if (shared.identity && heartbeat === undefined && requests === undefined) {
       this.taken += frames.length
-      // `identity` says that the messages are the frames. What somebody waits for does not count as waiting.
-      const { inbound } = this.connection
-      this.deliver(frames as Array<unknown> as Array<In>, inbound.awaited ? 0 : totalLength(frames))
+      // `identity` says that the messages are the frames.
+      this.deliver(frames as Array<unknown> as Array<In>, greeting === undefined ? size : totalLength(frames))
       return
     }
     const messages: Array<In> = []
+    // Of messages without a framing, each counts for as much as any other.
+    const each = shared.messageFrames ? Math.floor(size / frames.length) : undefined
     let bytes = 0
     for (let i = 0; i < frames.length; i++) {
       const frame = frames[i]!
@@ -86,8 +87,9 @@ export class MessageDecoder<In, Out> {
         return
       }
       if (Exit.isSuccess(decoded)) {
-        bytes += frame.length
-        this.take(decoded.value, frame.length, messages)
+        const length = each ?? frame.length
+        bytes += length
+        this.take(decoded.value, length, messages)
         continue
       }
       const policy = this.connection.shared.onMessageError

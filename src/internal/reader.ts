@@ -6,6 +6,7 @@ import type { MessageError } from "../SluiceError.ts"
 import { copyOf, emptyBytes, totalLength } from "./bytes.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import { end, makeDecoder, passedOver, push } from "./decoding.ts"
+import { LaterFrames } from "./laterFrames.ts"
 import { MessageDecoder } from "./messageDecoder.ts"
 import { RateGate } from "./rateGate.ts"
 import { Signal } from "./signal.ts"
@@ -43,8 +44,7 @@ export class Reader<In, Out> {
   private over: Ending | undefined
   private idle: Signal | undefined
   /** Frames of a later turn; undefined where one turn was enough. */
-  private rest: Array<Uint8Array> | undefined
-  private restBytes = 0
+  private rest: LaterFrames | undefined
   private restEnding: Ending | undefined
   private paused = false
   private pausedAt = 0
@@ -53,7 +53,7 @@ export class Reader<In, Out> {
 
   constructor(connection: ConnectionImpl<In, Out>) {
     this.connection = connection
-    this.decoder = makeDecoder(connection.shared.framing)
+    this.decoder = makeDecoder(connection.shared.framing, connection.wire)
     this.steps = connection.shared.switchable ? new Steps(connection, this) : undefined
     this.messages = new MessageDecoder(connection, this)
     this.readSince = connection.opened
@@ -70,7 +70,7 @@ export class Reader<In, Out> {
   get held(): number {
     const { decoder, steps } = this
     const unframed = (decoder === undefined ? 0 : decoder.buffered) + (steps === undefined ? 0 : steps.length)
-    return unframed + this.restBytes + this.messages.waitingBytes
+    return unframed + (this.rest?.bytes ?? 0) + this.messages.waitingBytes
   }
 
   /** Whether we do not read at the moment. */
@@ -104,10 +104,11 @@ export class Reader<In, Out> {
     // Only asked where a frame was begun before.
     const passed = this.frameSince < 0 ? 0 : passedOver(decoder)
     const { rate } = this
+    const before = decoder.buffered
     const error = push(decoder, chunk, frames)
     this.framed(decoder, frames, skipped, passed, now)
     const exceeded = rate?.charge(charged, frames, now)
-    this.frames(frames, chunk.length)
+    this.frames(frames, chunk.length, before + chunk.length - decoder.buffered)
     if (rate?.holding === true) this.pause()
     if (exceeded !== undefined) this.ending(CloseReason.RateExceeded({ limit: exceeded }))
     else if (error !== undefined) this.ending(CloseReason.FrameError({ error }))
@@ -143,8 +144,9 @@ export class Reader<In, Out> {
 
   endDecoder(decoder: FrameDecoder): void {
     const frames: Array<Uint8Array> = []
+    const held = decoder.buffered
     const error = end(decoder, frames)
-    this.frames(frames, 0)
+    this.frames(frames, 0, held)
     this.ending(error === undefined ? "end" : CloseReason.FrameError({ error }))
   }
 
@@ -168,7 +170,7 @@ export class Reader<In, Out> {
     this.stopped = true
     this.decoder = undefined
     this.messages.stop()
-    this.forgetRest()
+    this.rest = undefined
     this.steps = undefined
     this.rate?.stop()
     this.resume()
@@ -261,24 +263,29 @@ export class Reader<In, Out> {
     )
   }
 
-  /** Takes as many frames as one turn may; other peers have theirs before the rest. */
-  private frames(read: Array<Uint8Array>, chunkLength: number): void {
+  /**
+   * Takes as many frames as one turn may; other peers have theirs before the rest. They took `wireBytes`, headers
+   * included.
+   */
+  private frames(read: Array<Uint8Array>, chunkLength: number, wireBytes: number): void {
     const frames = this.unpinned(read, chunkLength)
+    const { inbound, shared } = this.connection
+    const { messageFrames, perTurn } = shared
+    // Messages do not say how long they were, and of those that are taken at once nobody asks.
+    const bytes = messageFrames || inbound.awaited ? wireBytes : totalLength(frames)
     if (this.rest !== undefined) {
-      for (const frame of frames) this.rest.push(frame)
-      this.restBytes += totalLength(frames)
+      this.rest.add(frames, bytes)
       return
     }
-    const { perTurn } = this.connection.shared
     if (frames.length <= perTurn) {
-      this.messages.handle(frames)
+      this.messages.handle(frames, bytes)
       return
     }
-    this.rest = frames.slice(perTurn)
-    this.restBytes = totalLength(this.rest)
+    this.rest = new LaterFrames(frames, bytes, messageFrames)
+    const first = this.rest.take(perTurn)
     this.pause()
     this.later()
-    this.messages.handle(frames.slice(0, perTurn))
+    this.messages.handle(first.frames, first.bytes)
   }
 
   private later(): void {
@@ -295,13 +302,12 @@ export class Reader<In, Out> {
     const { rest } = this
     if (rest === undefined) return
     const { outbound, shared } = this.connection
-    const last = this.messages.busy || rest.length <= shared.perTurn
-    const frames = last ? rest : rest.slice(0, shared.perTurn)
-    this.rest = last ? undefined : rest.slice(shared.perTurn)
-    this.restBytes -= totalLength(frames)
-    if (!last) this.later()
+    const { bytes, frames } = this.messages.busy ? rest.takeAll() : rest.take(shared.perTurn)
+    const last = rest.count === 0
+    if (last) this.rest = undefined
+    else this.later()
     outbound.cork()
-    this.messages.handle(frames)
+    this.messages.handle(frames, bytes)
     if (last) {
       const ending = this.restEnding
       this.restEnding = undefined
@@ -310,11 +316,6 @@ export class Reader<In, Out> {
     }
     outbound.uncork()
     this.connection.account()
-  }
-
-  private forgetRest(): void {
-    this.rest = undefined
-    this.restBytes = 0
   }
 
   /** A few small frames, or messages that are views into them, must not keep a whole chunk alive while they wait. */
@@ -336,7 +337,7 @@ export class Reader<In, Out> {
 
   /** A frame that ends the connection, and with it what came behind. */
   wrong(error: MessageError): void {
-    this.forgetRest()
+    this.rest = undefined
     this.restEnding = undefined
     this.ending(CloseReason.MessageError({ error }))
     this.nowIdle()

@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { CloseReason } from "../CloseReason.ts"
 import type { ConnectionImpl } from "./connection.ts"
+import { sayFarewell } from "./lastWords.ts"
 import { runWriter } from "./writer.ts"
 
 const now = { startImmediately: true } as const
@@ -41,7 +42,10 @@ export const runConnection: <In, Out, R>(
   const exit = handlerFiber.pollUnsafe()
   const finalizers = Scope.closeUnsafe(connection.scope, exit ?? Exit.void)
   const failed = finalizers && (yield* runFinalizers(connection, finalizers))
-  connection.handlerDone(exit === undefined || Exit.isSuccess(exit) ? (failed ?? exit) : exit)
+  const reason = connection.handlerEnded(exit === undefined || Exit.isSuccess(exit) ? (failed ?? exit) : exit)
+  const farewell = reason && sayFarewell(connection, reason)
+  if (farewell !== undefined) yield* farewell
+  connection.handlerDone()
 
   // The writer flushes what was sent and ends our side. Going before the peer has ended its own could reset it.
   yield* connection.endsAtOnce

@@ -19,6 +19,7 @@ interface Host<Out> extends PolicyHost {
     readonly encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
     /** Whether messages are payloads already. */
     readonly identityOut: boolean
+    readonly messageFrames: boolean
     readonly outboundPolicy: Policy<Out>
   }
   readonly gone: Signal
@@ -135,8 +136,15 @@ export class Sender<Out> {
   }
 
   private refuse<Message>(payload: Uint8Array, policy: Policy<Message>): Exit.Exit<Sent, SendError> {
-    refuse(this.host, policy, payload.length)
+    refuse(this.host, policy, this.lengthOf(payload))
     return policy._tag === "Disconnect" ? Exit.fail(this.host.closedError()) : Exit.succeed("dropped")
+  }
+
+  /** Messages that delimit themselves are their payloads and do not say how long they are. */
+  private lengthOf(payload: Uint8Array): number {
+    if (!this.host.shared.messageFrames) return payload.length
+    const frame = this.host.outbound.frame(payload)
+    return frame instanceof Uint8Array ? frame.length : 0
   }
 
   get sendAwait(): Send<Out> {

@@ -15,7 +15,9 @@ import type { Beats } from "../Heartbeat.ts"
 import * as Outbound from "../Outbound.ts"
 import { InvalidConfig, type MessageError, type OptionProblem } from "../SluiceError.ts"
 import type { Hello } from "../Versions.ts"
+import { messageFraming } from "./codec/selfDelimiting.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
+import { type Carried, framingFor } from "./datagram/carriedBy.ts"
 import { DeadlineScheduler } from "./deadlineScheduler.ts"
 import { type DeadlineTimes, heartbeatSettings } from "./deadlineSettings.ts"
 import { planHeartbeat } from "./heartbeat.ts"
@@ -124,14 +126,19 @@ export const decodeSettings = <S extends Schema.ConstraintDecoder<unknown>>(
 
 /** What connections share of their protocol, with the services of its codecs. */
 export const protocolFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
-  protocol: { readonly framing: Framing; readonly switchable?: boolean | undefined },
+  protocol: {
+    readonly framing: Framing
+    readonly selfDelimiting?: boolean | undefined
+    readonly switchable?: boolean | undefined
+  },
   decoder: Codec.Codec<In, DecodeServices, Unused1>,
   encoder: Codec.Codec<Out, Unused2, EncodeServices>,
   context: Context.Context<DecodeServices | EncodeServices>
 ) => ({
-  framing: protocol.framing,
   switchable: protocol.switchable === true,
-  ...codecFields(decoder, encoder, context)
+  ...(protocol.selfDelimiting === true
+    ? messageFraming(decoder, encoder)
+    : { framing: protocol.framing, messageFrames: false, ...codecFields(decoder, encoder, context) })
 })
 
 const codecFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
@@ -151,8 +158,9 @@ const codecFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
  * that sending and receiving need none.
  */
 export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(options: {
-  readonly protocol: {
+  readonly protocol: Carried & {
     readonly framing: Framing
+    readonly selfDelimiting?: boolean | undefined
     readonly switchable?: boolean | undefined
     readonly versions?: { readonly hello: Hello } | undefined
   }
@@ -183,8 +191,10 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
       const fork = Effect.runForkWith(context)
       const scheduler = new DeadlineScheduler(clock, now, fork)
       const nextDouble = () => random.nextDoubleUnsafe()
+      const fields = protocolFields(protocol, decoder, encoder, context)
       const shared: ConnectionShared<In, Out> = {
-        ...protocolFields(protocol, decoder, encoder, context),
+        ...fields,
+        framing: framingFor(fields.framing, protocol),
         inboundLimits: settings.inbound,
         perTurn: settings.inbound.perTurn,
         rate: settings.inbound.rate && planRate(settings.inbound.rate),

@@ -1,7 +1,7 @@
 /** How a protocol is read that may be left: one message at a time, and only when somebody asks for it. */
 import { CloseReason } from "../CloseReason.ts"
 import type { FrameDecoder } from "../Framing.ts"
-import { emptyBytes } from "./bytes.ts"
+import { emptyBytes, totalLength } from "./bytes.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import { passedOver } from "./decoding.ts"
 import { HeldBytes } from "./heldBytes.ts"
@@ -89,16 +89,19 @@ export class Steps<In, Out> {
   }
 
   private frame(decoder: FrameDecoder): void {
-    const { reader } = this
+    const { held, reader } = this
     const frames: Array<Uint8Array> = []
     const { skipped } = decoder
     const passed = reader.frameSince < 0 ? 0 : passedOver(decoder)
     const now = this.connection.shared.now()
-    const error = this.held.frame(decoder, frames)
+    const before = decoder.buffered + held.length
+    const error = held.frame(decoder, frames)
     reader.framed(decoder, frames, skipped, passed, now)
     reader.rate?.admit(emptyBytes, now)
     const exceeded = reader.rate?.charge(0, frames, now)
-    reader.messages.handle(frames)
+    const { messageFrames } = this.connection.shared
+    const bytes = messageFrames ? before - decoder.buffered - held.length : totalLength(frames)
+    reader.messages.handle(frames, bytes)
     // Who took the message may have left the protocol with it.
     if (reader.decoder !== decoder) return
     if (exceeded !== undefined) reader.ending(CloseReason.RateExceeded({ limit: exceeded }))

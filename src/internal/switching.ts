@@ -53,7 +53,7 @@ const sharedOf = <In, Out, NextIn, NextOut, Services, PeerServices>(
   options: SwitchOptions<NextOut>,
   context: Context.Context<Services>
 ): ConnectionShared<NextIn, NextOut> => {
-  const { retire, tellDropped, tellSkipped, ...others } = shared
+  const { farewell: _, retire, tellDropped, tellSkipped, ...others } = shared
   const told: Told<In, Out> = {
     ...(retire && { retire }),
     ...(tellDropped && { tellDropped }),
@@ -68,6 +68,7 @@ const sharedOf = <In, Out, NextIn, NextOut, Services, PeerServices>(
     onIdle: options.onIdle ?? "close",
     greeting: undefined,
     heartbeat: planHeartbeat(beats, shared.heartbeatSettings, shared.deadlines.random),
+    ...(options.farewell && { farewell: options.farewell }),
     // They look at the connection's life and never at its messages.
     ...(told as unknown as Told<NextIn, NextOut>)
   }

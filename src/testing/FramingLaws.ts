@@ -19,6 +19,7 @@
 import type { Framing } from "../Framing.ts"
 import { laws } from "./laws.ts"
 
+export { ofCodec } from "./ofCodec.ts"
 export { type Decoded, decodeAll, type Encoded, encodeAll } from "./run.ts"
 
 /**

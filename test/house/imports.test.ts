@@ -16,8 +16,10 @@ const layers = [
   "Codec",
   "Versions",
   "Protocol",
+  "Resp",
   "Tls",
   "Transport",
+  "ProxyProtocol",
   "Connection",
   "Events",
   "Connections",
@@ -32,6 +34,7 @@ const layers = [
   "Client",
   "Rpc",
   "TransportNode",
+  "TransportUdp",
   "TransportMemory",
   "TransportSocket"
 ]

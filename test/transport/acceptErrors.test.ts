@@ -2,8 +2,8 @@
 import * as Net from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
+import { boundTcpAddress } from "../../src/internal/node/listenHere.ts"
 import { listenOn } from "../../src/internal/node/nodeListen.ts"
-import { boundTcpAddress } from "../../src/internal/node/tcp.ts"
 import type { Acceptor } from "../../src/Transport.ts"
 import { eventually } from "../support/pair.ts"
 

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
-import { ByteWriter } from "../../ByteWriter.ts"
+import { type ByteOrder, ByteWriter } from "../../ByteWriter.ts"
 import * as Codec from "../../Codec.ts"
 import type { Framing, TypeLayout } from "../../Framing.ts"
 import type { OptionProblem } from "../../SluiceError.ts"
@@ -33,6 +33,30 @@ export type MessageTable = Readonly<
     | { readonly id: number; readonly codec: Codec.Codec<Tagged> }
   >
 >
+
+/** How the id stands in a frame that has no field for it; see `Protocol.IdOptions`. */
+interface IdPlace {
+  readonly width?: number
+  readonly byteOrder?: ByteOrder
+}
+
+/** Options of `Protocol.tagged`, whatever its overloads know of the tables. */
+export type TaggedOptions = { readonly framing: Framing; readonly id?: IdPlace } & (
+  | { readonly messages: MessageTable }
+  | { readonly fromClient: MessageTable; readonly fromServer: MessageTable }
+)
+
+export const idLayout = ({ byteOrder = "big", width = 2 }: IdPlace = {}) => ({
+  offset: 0,
+  width,
+  byteOrder,
+  bodyOffset: width
+})
+
+export const idProblems = ({ framing, id }: TaggedOptions): ReadonlyArray<OptionProblem> =>
+  framing.type === undefined || id === undefined
+    ? []
+    : [{ path: "id", message: `is no option with ${framing.name}, whose frames have a type field` }]
 
 /** What is wrong with the place of the id, whether the framing or the protocol's own options give it. */
 export const layoutProblems = (framing: Framing, layout: TypeLayout): ReadonlyArray<OptionProblem> => {

@@ -24,10 +24,16 @@ export class FrameTooLong extends Data.TaggedError("FrameTooLong")<{
  * The bytes are not a frame of this framing: a malformed length, a wrong checksum, a missing terminator.
  * Always terminal, for the next frame's beginning is unknown.
  *
+ * `cause` is what a framing of one's own knows beyond the text, for the server's `farewell` to find: the code, say, by
+ * which its protocol tells the peer.
+ *
  * @category framing
  * @since 0.1.0
  */
-export class FrameCorrupted extends Data.TaggedError("FrameCorrupted")<{ readonly detail: string }> {
+export class FrameCorrupted extends Data.TaggedError("FrameCorrupted")<{
+  readonly detail: string
+  readonly cause?: unknown
+}> {
   override get message(): string {
     return `corrupted frame: ${this.detail}`
   }
@@ -42,6 +48,23 @@ export class FrameCorrupted extends Data.TaggedError("FrameCorrupted")<{ readonl
 export class FrameTruncated extends Data.TaggedError("FrameTruncated")<{ readonly pending: number }> {
   override get message(): string {
     return `input ended inside a frame, after ${this.pending} of its bytes`
+  }
+}
+
+/**
+ * What came first is not of this connection's protocol but belongs before it: a TLS handshake on a connection in plain
+ * text (`TlsClientHello`), or the header of a proxy that is not believed (`ProxyHeader`).
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class UnexpectedPreamble extends Data.TaggedError("UnexpectedPreamble")<{
+  readonly preamble: "TlsClientHello" | "ProxyHeader"
+}> {
+  override get message(): string {
+    return this.preamble === "TlsClientHello"
+      ? "this looks like TLS, and only plain text is spoken here"
+      : "this looks like a PROXY header, and none is believed from this peer"
   }
 }
 
@@ -88,12 +111,39 @@ export class DelimiterInPayload extends Data.TaggedError("DelimiterInPayload")<{
 }
 
 /**
+ * The payload is not what the framing can carry: no JSON value, say, where the framing cuts at the end of one.
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class PayloadMalformed extends Data.TaggedError("PayloadMalformed")<{ readonly detail: string }> {
+  override get message(): string {
+    return `the framing cannot carry the payload: ${this.detail}`
+  }
+}
+
+/**
+ * The message would need a datagram of `seen` bytes, and the transport's longest has `limit`. Nothing was sent.
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class DatagramTooLong extends Data.TaggedError("DatagramTooLong")<{
+  readonly limit: number
+  readonly seen: number
+}> {
+  override get message(): string {
+    return `a datagram of ${this.seen} bytes exceeds the maximum of ${this.limit}`
+  }
+}
+
+/**
  * What a decoder may answer instead of frames.
  *
  * @category framing
  * @since 0.1.0
  */
-export type FrameError = FrameTooLong | FrameCorrupted | FrameTruncated | InvalidConfig
+export type FrameError = FrameTooLong | FrameCorrupted | FrameTruncated | UnexpectedPreamble | InvalidConfig
 
 /**
  * What an encoder may answer instead of writing a frame.
@@ -101,4 +151,10 @@ export type FrameError = FrameTooLong | FrameCorrupted | FrameTruncated | Invali
  * @category framing
  * @since 0.1.0
  */
-export type PayloadError = PayloadTooLong | PayloadTooShort | DelimiterInPayload | InvalidConfig
+export type PayloadError =
+  | PayloadTooLong
+  | PayloadTooShort
+  | DelimiterInPayload
+  | PayloadMalformed
+  | DatagramTooLong
+  | InvalidConfig

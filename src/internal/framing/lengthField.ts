@@ -238,7 +238,7 @@ class LengthFieldEncoder {
     }
     if (to === from) return to
     let at = out.reserve(total)
-    const bytes = out.memory
+    const bytes = out.bytes
     for (let i = from; i < to; i++) {
       const payload = payloads[i]!
       const value = payload.length - adjustment

@@ -4,47 +4,41 @@
 import * as Net from "node:net"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import { type Acceptor, type Address, type Connector, formatAddress, type Listener } from "../../Transport.ts"
-import { DescriptorGuard } from "./descriptors.ts"
+import type { Acceptor, Connector, Listener } from "../../Transport.ts"
+import { encode } from "../proxy/encode.ts"
 import { inTurn } from "./inTurn.ts"
-import { tcpAddress, unknownAddress } from "./nodeAddress.ts"
+import { tcpTarget } from "./listenHere.ts"
+import { tcpAddress } from "./nodeAddress.ts"
 import { connectWith, openPlain } from "./nodeConnect.ts"
-import { listenOn } from "./nodeListen.ts"
 import { NodeWire, resetTcp } from "./nodeWire.ts"
-import type { TcpClientSettings, TcpSettings } from "./socketOptions.ts"
-
-/** Where a server is to listen, as text. */
-export const tcpTarget = (settings: { readonly host?: string | undefined; readonly port: number }): string =>
-  settings.host === undefined
-    ? `*:${settings.port}`
-    : formatAddress({ _tag: "Tcp", host: settings.host, port: settings.port })
-
-/** Where a TCP server does listen. */
-export const boundTcpAddress = (server: Net.Server): Address => {
-  const bound = server.address()
-  return bound === null || typeof bound === "string" ? unknownAddress : tcpAddress(bound.address, bound.port)
-}
+import { proxyPlan } from "./proxyHeader.ts"
+import { type Ends, Reception } from "./reception.ts"
+import type { TcpClientSettings, TcpFields, TcpSettings } from "./socketOptions.ts"
+import type { Place, SocketSource } from "./socketSource.ts"
 
 /** The options of a server's sockets. */
-export const serverOptions = (settings: TcpSettings) => ({
-  allowHalfOpen: true,
+export const serverOptions = (settings: TcpFields) => ({
   noDelay: settings.noDelay,
   keepAlive: settings.keepAlive,
   keepAliveInitialDelay: Duration.toMillis(settings.keepAliveInitialDelay)
 })
 
-/** The options of its listening socket. A port that the system chose is the server's until it stops. */
-export const listenOptions = (settings: TcpSettings, { again }: Acceptor): Net.ListenOptions => ({
-  port: settings.port === 0 && again?._tag === "Tcp" ? again.port : settings.port,
-  ...(settings.host === undefined ? {} : { host: settings.host }),
-  backlog: settings.backlog,
-  ipv6Only: settings.ipv6Only,
-  exclusive: settings.exclusive
+/** Where it listens. A port that the system chose is the server's until it stops. */
+export const tcpPlace = (
+  { backlog, exclusive, host, ipv6Only, port }: TcpFields,
+  { again }: Acceptor
+): Place => ({
+  _tag: "Tcp",
+  port: port === 0 && again?._tag === "Tcp" ? again.port : port,
+  host,
+  backlog,
+  ipv6Only,
+  exclusive
 })
 
 /** Opens a client's socket, which does not read before it is told to. */
 export const openTcp = (settings: TcpClientSettings): Net.Socket => {
+  const { proxyHeader } = settings
   const socket = Net.connect({
     host: settings.host,
     port: settings.port,
@@ -56,35 +50,46 @@ export const openTcp = (settings: TcpClientSettings): Net.Socket => {
     keepAlive: settings.keepAlive,
     keepAliveInitialDelay: Duration.toMillis(settings.keepAliveInitialDelay)
   })
+  if (proxyHeader !== undefined) socket.once("connect", () => announce(socket, proxyHeader))
   socket.pause()
   return socket
 }
 
-const makeWire = (socket: Net.Socket): NodeWire =>
+/** Says for whom the connection is, before anybody else writes to it. */
+const announce = (socket: Net.Socket, header: NonNullable<TcpClientSettings["proxyHeader"]>): void => {
+  const source = header.source ?? tcpAddress(socket.localAddress, socket.localPort)
+  const destination = header.destination ?? tcpAddress(socket.remoteAddress, socket.remotePort)
+  socket.write(encode({ ...header, source, destination }))
+}
+
+/** A wire in plain text. */
+export const tcpWire = (socket: Net.Socket, ends: Ends = {}): NodeWire =>
   new NodeWire(
     socket,
     tcpAddress(socket.localAddress, socket.localPort),
-    tcpAddress(socket.remoteAddress, socket.remotePort),
+    ends.remoteAddress ?? tcpAddress(socket.remoteAddress, socket.remotePort),
     undefined,
     resetTcp
   )
 
 /** A listener on TCP. */
-export const tcpListener = (settings: TcpSettings): Context.Service.Shape<typeof Listener> => ({
+export const tcpListener = (
+  settings: TcpSettings,
+  source: SocketSource
+): Context.Service.Shape<typeof Listener> => ({
   listen: (acceptor) => {
-    const guard = new DescriptorGuard(acceptor, (socket) => acceptor.onWire(makeWire(socket)))
-    const server = Net.createServer({ ...serverOptions(settings), pauseOnConnect: true }, (socket) =>
-      guard.arrive(socket)
-    )
-    return listenOn({
-      server,
-      options: listenOptions(settings, acceptor),
-      target: tcpTarget(settings),
+    const reception = new Reception(acceptor, {
+      makeWire: tcpWire,
+      proxy: settings.proxyProtocol && proxyPlan(settings.proxyProtocol),
+      refusesTls: settings.clientHello === "refuse"
+    })
+    return source.listen({
+      place: tcpPlace(settings, acceptor),
+      options: serverOptions(settings),
+      onSocket: (socket) => reception.arrive(socket),
       acceptor,
-      boundAddress: boundTcpAddress,
-      publish: Effect.void,
-      busy: () => guard.busy,
-      onClose: () => guard.close()
+      busy: () => reception.busy,
+      onClose: () => reception.close()
     })
   }
 })
@@ -99,7 +104,7 @@ const connectorTo = (settings: TcpClientSettings): Context.Service.Shape<typeof 
     connect: connectWith({
       target,
       timeout: settings.connectTimeout,
-      open: openPlain(target, () => openTcp(settings), makeWire)
+      open: openPlain(target, () => openTcp(settings), tcpWire)
     })
   }
 }

@@ -3,60 +3,44 @@
  */
 import * as Net from "node:net"
 import type * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import { type Address, type Connector, formatAddress, type Listener } from "../../Transport.ts"
-import { DescriptorGuard } from "./descriptors.ts"
 import { connectWith, openPlain } from "./nodeConnect.ts"
-import { listenOn } from "./nodeListen.ts"
 import { NodeWire, resetByDestroy } from "./nodeWire.ts"
+import { proxyPlan } from "./proxyHeader.ts"
+import { type Ends, Reception } from "./reception.ts"
 import type { UnixClientSettings, UnixSettings } from "./socketOptions.ts"
-import { clearPath, type FileIdentity, publishPath, removePath, temporaryPath } from "./unixPath.ts"
+import type { SocketSource } from "./socketSource.ts"
 
 // A client's end has no name of its own, so both ends go by the path.
 const makeWire =
   (address: Address) =>
-  (socket: Net.Socket): NodeWire =>
-    new NodeWire(socket, address, address, undefined, resetByDestroy)
+  (socket: Net.Socket, { remoteAddress = address }: Ends = {}): NodeWire =>
+    new NodeWire(socket, address, remoteAddress, undefined, resetByDestroy)
 
 /** A listener on a Unix path. */
-export const unixListener = (settings: UnixSettings): Context.Service.Shape<typeof Listener> => {
-  const address: Address = { _tag: "Unix", path: settings.path }
-  const target = formatAddress(address)
-  const toWire = makeWire(address)
-  return {
-    listen: Effect.fnUntraced(function* (acceptor) {
-      yield* clearPath(settings.path, target)
-      const temporary = temporaryPath(settings.path)
-      let published: FileIdentity | undefined
-      const guard = new DescriptorGuard(acceptor, (socket) => acceptor.onWire(toWire(socket)))
-      return yield* listenOn({
-        server: Net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
-          guard.arrive(socket)
-        ),
-        options: { path: temporary, backlog: settings.backlog },
-        target,
-        acceptor,
-        boundAddress: () => address,
-        publish: publishPath(temporary, settings.path, settings.mode, target).pipe(
-          Effect.andThen((identity) =>
-            Effect.sync(() => {
-              published = identity
-            })
-          ),
-          Effect.uninterruptible
-        ),
-        busy: () => guard.busy,
-        onClose: () => {
-          guard.close()
-          const detail = published === undefined ? undefined : removePath(settings.path, published)
-          if (detail !== undefined) {
-            acceptor.onError({ address, detail: `could not remove the socket's file: ${detail}` })
-          }
-        }
-      })
+export const unixListener = (
+  { backlog, clientHello, mode, path, proxyProtocol }: UnixSettings,
+  source: SocketSource
+): Context.Service.Shape<typeof Listener> => ({
+  listen: (acceptor) => {
+    const address: Address = { _tag: "Unix", path }
+    const reception = new Reception(acceptor, {
+      makeWire: makeWire(address),
+      address,
+      // Who may write to the socket's file is believed.
+      proxy: proxyProtocol && proxyPlan({ from: "anyone", others: "refuse", ...proxyProtocol }),
+      refusesTls: clientHello === "refuse"
+    })
+    return source.listen({
+      place: { _tag: "Unix", path, mode, backlog },
+      options: {},
+      onSocket: (socket) => reception.arrive(socket),
+      acceptor,
+      busy: () => reception.busy,
+      onClose: () => reception.close()
     })
   }
-}
+})
 
 /** A connector to a Unix path. */
 export const unixConnector = (settings: UnixClientSettings): Context.Service.Shape<typeof Connector> => {

@@ -1,0 +1,187 @@
+/** Bytes to values of RESP2 and RESP3. */
+import { FrameCorrupted, type FrameError, FrameTooLong } from "../../SluiceError.ts"
+import { AccumulatingDecoder } from "./accumulating.ts"
+import { readUtf8 } from "./command.ts"
+import { readLatin1 } from "./latin1.ts"
+import type { Limits } from "./options.ts"
+import { type LineKind, readLine } from "./scalars.ts"
+import type { Value } from "./values.ts"
+
+const carriageReturn = 0x0d
+const lineFeed = 0x0a
+
+/** A value that holds others, while they come. */
+interface Level {
+  readonly kind: "*" | "~" | ">" | "%" | "|" | "attributed"
+  readonly items: Array<Value>
+  /** How many are still to come. */
+  left: number
+}
+
+type Entries = ReadonlyArray<readonly [Value, Value]>
+
+/**
+ * Values lie in each other on a stack of our own, so that how deep they may is a bound and not the stack's. What was read
+ * of an unfinished value is not read again, but for a length that a chunk cuts.
+ */
+export class ValueDecoder extends AccumulatingDecoder<Value> {
+  private readonly limits: Limits
+  private readonly text: (bytes: Uint8Array, start: number, end: number) => string
+  private readonly levels: Array<Level> = []
+  /** Of the bulk string at hand, once it was said; -1 before. */
+  private bulk = -1
+  private bulkKind = ""
+  /** In a line that has not ended: how far there is no end. */
+  private searched = 0
+
+  constructor(limits: Limits) {
+    super()
+    this.limits = limits
+    this.text = limits.strings === "latin1" ? readLatin1 : readUtf8
+  }
+
+  protected moved(by: number): void {
+    this.searched -= by
+  }
+
+  protected read(values: Array<Value>): FrameError | undefined {
+    while (this.bulk >= 0 || this.at < this.limit) {
+      const error = this.bulk >= 0 ? this.string(values) : this.line(values)
+      if (error !== undefined) return error === waiting ? undefined : error
+    }
+    return undefined
+  }
+
+  /** The next line: a value of its own, or what begins one. */
+  private line(values: Array<Value>): Outcome {
+    const { limit, limits, source } = this
+    let end = Math.max(this.at + 1, this.searched)
+    while (end < limit && source[end] !== carriageReturn && source[end] !== lineFeed) end++
+    this.searched = end
+    if (end - this.start > limits.maxLength) return this.tooLong()
+    if (end >= limit) return waiting
+    if (source[end] === lineFeed) return corrupted("a line feed without a carriage return")
+    if (end + 1 >= limit) return waiting
+    if (source[end + 1] !== lineFeed) return corrupted("a carriage return without a line feed")
+    this.searched = 0
+    const kind = String.fromCharCode(source[this.at]!)
+    const from = this.at + 1
+    this.at = end + 2
+    if (this.at - this.start > limits.maxLength) return this.tooLong()
+    if (lineKinds.has(kind)) {
+      const value = readLine(kind as LineKind, this.text(source, from, end))
+      return typeof value === "string" ? corrupted(value) : this.complete(value.is, values)
+    }
+    const size = readLatin1(source, from, end)
+    return bulkKinds.has(kind) ? this.begin(kind, size, values) : this.open(kind, size, values)
+  }
+
+  /** A string of a length that was said. */
+  private begin(kind: string, size: string, values: Array<Value>): Outcome {
+    const { limits } = this
+    if (kind === "$" && size === "-1") return this.complete(null, values)
+    if (size === "?") return streamed()
+    const length = lengthOf(size)
+    if (length === undefined || length > limits.maxBulkLength) return corrupted("invalid bulk length")
+    const total = this.at + length + 2 - this.start
+    if (total > limits.maxLength) return new FrameTooLong({ limit: limits.maxLength, seen: total })
+    this.bulk = length
+    this.bulkKind = kind
+    return undefined
+  }
+
+  private string(values: Array<Value>): Outcome {
+    const { at, bulk, bulkKind, limit, source } = this
+    const end = at + bulk
+    if (end < limit && source[end] !== carriageReturn) return unterminated()
+    if (end + 1 >= limit) return waiting
+    if (source[end + 1] !== lineFeed) return unterminated()
+    this.bulk = -1
+    this.at = end + 2
+    if (bulkKind === "!") {
+      return this.complete({ _tag: "BulkError", message: this.text(source, at, end) }, values)
+    }
+    if (bulkKind === "=") {
+      const format = readLatin1(source, at, Math.min(end, at + 4))
+      if (format.length < 4 || format[3] !== ":") return corrupted("a verbatim string without its format")
+      const text = this.text(source, at + 4, end)
+      return this.complete({ _tag: "VerbatimString", format: format.slice(0, 3), text }, values)
+    }
+    const value =
+      this.limits.strings === "bytes"
+        ? new Uint8Array(source.buffer, source.byteOffset + at, bulk)
+        : this.text(source, at, end)
+    return this.complete(value, values)
+  }
+
+  /** A value that holds others. */
+  private open(kind: string, size: string, values: Array<Value>): Outcome {
+    const { levels, limits } = this
+    if (!levelKinds.has(kind)) return corrupted(`no value begins with ${JSON.stringify(kind)}`)
+    if (kind === "*" && size === "-1") return this.complete(null, values)
+    if (size === "?") return streamed()
+    const length = lengthOf(size)
+    if (length === undefined || length > limits.maxArrayLength) return corrupted("invalid multibulk length")
+    if (levels.length >= limits.maxDepth) return corrupted(`nested more than ${limits.maxDepth} deep`)
+    const pairs = kind === "%" || kind === "|"
+    // One of `levelKinds`.
+    this.levels.push({ kind: kind as Level["kind"], items: [], left: pairs ? 2 * length : length })
+    return length === 0 ? this.close(values) : undefined
+  }
+
+  /** A value is there: it stands for itself, or completes those that it lies in. */
+  private complete(value: Value, values: Array<Value>): undefined {
+    const level = this.levels.at(-1)
+    if (level !== undefined) {
+      level.items.push(value)
+      level.left--
+      if (level.left === 0) this.close(values)
+      return
+    }
+    values.push(value)
+    this.start = this.at
+  }
+
+  /** The innermost level has all that it holds. */
+  private close(values: Array<Value>): undefined {
+    const { levels } = this
+    const level = levels.pop()
+    if (level === undefined) return
+    const { items, kind } = level
+    if (kind === "*") return this.complete(items, values)
+    if (kind === "~") return this.complete({ _tag: "Set", values: items }, values)
+    if (kind === ">") return this.complete({ _tag: "Push", values: items }, values)
+    if (kind === "%") return this.complete({ _tag: "Map", entries: pairsOf(items) }, values)
+    if (kind === "attributed") {
+      const [attributes, value] = items as unknown as [Entries, Value]
+      return this.complete({ _tag: "Attributed", attributes, value }, values)
+    }
+    // Attributes are none of the values around them: they wait for the one behind them.
+    levels.push({ kind: "attributed", items: [pairsOf(items) as unknown as Value], left: 1 })
+    return undefined
+  }
+
+  private tooLong(): FrameError {
+    const { maxLength } = this.limits
+    return new FrameTooLong({ limit: maxLength, seen: maxLength + 1 })
+  }
+}
+
+type Outcome = FrameError | typeof waiting | undefined
+
+const waiting = Symbol()
+const lineKinds: ReadonlySet<string> = new Set(["+", "-", ":", ",", "(", "#", "_"])
+const bulkKinds: ReadonlySet<string> = new Set(["$", "!", "="])
+const levelKinds: ReadonlySet<string> = new Set(["*", "~", ">", "%", "|"])
+
+const corrupted = (detail: string) => new FrameCorrupted({ detail })
+const unterminated = () => corrupted("expected CRLF behind a bulk string")
+const streamed = () => corrupted("streamed strings and aggregates are not supported")
+
+/** A length without a sign and without zeros before it. */
+const lengthOf = (text: string): number | undefined =>
+  /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : undefined
+
+const pairsOf = (items: ReadonlyArray<Value>): Entries =>
+  // As many keys as values.
+  Array.from({ length: items.length / 2 }, (_, i) => [items[2 * i] as Value, items[2 * i + 1] as Value])
