@@ -272,7 +272,8 @@ export class Reader<In, Out> {
     const { inbound, shared } = this.connection
     const { messageFrames, perTurn } = shared
     // Messages do not say how long they were, and of those that are taken at once nobody asks.
-    const bytes = messageFrames || inbound.awaited ? wireBytes : totalLength(frames)
+    const atOnce = inbound.awaited && this.rest === undefined && frames.length <= perTurn
+    const bytes = messageFrames || atOnce ? wireBytes : totalLength(frames)
     if (this.rest !== undefined) {
       this.rest.add(frames, bytes)
       return
