@@ -145,3 +145,15 @@ export class Consumer<A, E, E2, R> implements Taker<A, E>, BatchConsumer, Handli
     this.afterwards = f
   }
 }
+
+/**
+ * Interrupts a fiber as soon as it is between two of its steps, as any fiber is, even where it is parked and its step is
+ * done elsewhere: what that does at this moment may be to close its own connection.
+ */
+export const interruptBetweenSteps = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  handling: Handling | undefined
+): void => {
+  if (handling?.isOf(fiber) === true) handling.after(() => fiber.interruptUnsafe())
+  else fiber.interruptUnsafe()
+}

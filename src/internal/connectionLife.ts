@@ -7,6 +7,7 @@ import { CloseReason } from "../CloseReason.ts"
 import type { PolicyName } from "../Outbound.ts"
 import { ConnectionClosed, type MessageError, type UnexpectedPreamble } from "../SluiceError.ts"
 import type { Wire, WireReceiver } from "../Transport.ts"
+import { interruptBetweenSteps } from "./batchConsumer.ts"
 import { type CloseHook, CloseHooks } from "./closeHooks.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
@@ -253,18 +254,9 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.account()
     this.requests?.over(this.closedError())
-    this.interruptHandler()
+    if (this.handler !== undefined) interruptBetweenSteps(this.handler, this.inbound.handling)
     this.greeting?.end()
     this.onEnded?.("broken")
-  }
-
-  /** As soon as it is between two steps, as any fiber is interrupted: what it does at this moment may be to close. */
-  private interruptHandler(): void {
-    const { handler } = this
-    if (handler === undefined) return
-    const { handling } = this.inbound
-    if (handling?.isOf(handler) === true) handling.after(() => handler.interruptUnsafe())
-    else handler.interruptUnsafe()
   }
 
   /** Gives back at once what it holds: what was read is not handled any more, what was sent is lost. */
