@@ -8,7 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { TransportError } from "../../SluiceError.ts"
-import type { Address, Connector, Listener, TlsDetails } from "../../Transport.ts"
+import type { Acceptor, Address, Connector, Listener, TlsDetails } from "../../Transport.ts"
 import { inTurn } from "./inTurn.ts"
 import { tcpTarget } from "./listenHere.ts"
 import { tcpAddress } from "./nodeAddress.ts"
@@ -61,28 +61,35 @@ export const tlsListener = (
   settings: TlsListenerSettings,
   source: SocketSource
 ): Context.Service.Shape<typeof Listener> => ({
-  listen: Effect.fnUntraced(function* (acceptor) {
-    const keeper = yield* keeperOf(settings)
-    const { plain } = settings
-    const reception = new Reception(acceptor, {
-      makeWire,
-      proxy: settings.proxyProtocol && proxyPlan(settings.proxyProtocol),
-      tls: {
-        timeout: Duration.toMillis(keeper.settings.handshakeTimeout),
-        handshakes: new TlsHandshakes(keeper)
-      },
-      plain: plainPlan(plain),
-      refusesTls: false
-    })
-    return yield* source.listen({
-      place: tcpPlace(settings, acceptor),
-      options: serverOptions(settings),
-      // A handshake begins when its peer is let in, and not before.
-      onSocket: (raw) => reception.arrive(raw),
-      acceptor,
-      busy: () => reception.busy,
-      onClose: () => reception.close()
-    })
+  listen: (acceptor) => listenTls(settings, source, acceptor)
+})
+
+/** Listens on TLS. `choose` is asked for the protocol that ALPN agrees on, where the options do not say. */
+export const listenTls = Effect.fnUntraced(function* (
+  settings: TlsListenerSettings,
+  source: SocketSource,
+  acceptor: Acceptor,
+  choose?: Tls.TlsOptions["ALPNCallback"]
+) {
+  const keeper = yield* keeperOf(settings)
+  const reception = new Reception(acceptor, {
+    makeWire,
+    proxy: settings.proxyProtocol && proxyPlan(settings.proxyProtocol),
+    tls: {
+      timeout: Duration.toMillis(keeper.settings.handshakeTimeout),
+      handshakes: new TlsHandshakes(keeper, choose)
+    },
+    plain: plainPlan(settings.plain),
+    refusesTls: false
+  })
+  return yield* source.listen({
+    place: tcpPlace(settings, acceptor),
+    options: serverOptions(settings),
+    // A handshake begins when its peer is let in, and not before.
+    onSocket: (raw) => reception.arrive(raw),
+    acceptor,
+    busy: () => reception.busy,
+    onClose: () => reception.close()
   })
 })
 

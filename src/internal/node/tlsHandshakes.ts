@@ -41,13 +41,13 @@ export class TlsHandshakes {
   /** By the socket below, which is there from the start. */
   private readonly pending = new Map<Net.Socket, Handshake>()
 
-  constructor(keeper: TlsKeeper, options: Pick<Tls.TlsOptions, "ALPNCallback"> = {}) {
+  /** `choose` is asked for the protocol that ALPN agrees on, instead of the options. */
+  constructor(keeper: TlsKeeper, choose?: Tls.TlsOptions["ALPNCallback"]) {
     const { alpn } = keeper.settings
     this.keeper = keeper
-    this.server = keeper.createServer({
-      ...(alpn === undefined || options.ALPNCallback !== undefined ? {} : { ALPNProtocols: [...alpn] }),
-      ...options
-    })
+    this.server = keeper.createServer(
+      choose !== undefined ? { ALPNCallback: choose } : alpn === undefined ? {} : { ALPNProtocols: [...alpn] }
+    )
     this.server.on("tlsClientError", (error, socket) => this.fail(socket, error))
     this.server.on("secureConnection", (socket) => this.finish(socket))
   }

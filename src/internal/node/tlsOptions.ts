@@ -16,6 +16,9 @@ const protocolName = Schema.String.check(
   )
 )
 
+/** Protocols of ALPN. */
+export const protocolNames = Schema.NonEmptyArray(protocolName)
+
 const identityFields = {
   certificate: text,
   certificateFile: text,
@@ -27,7 +30,7 @@ const identityFields = {
 const peerFields = {
   ca: Schema.optional(Schema.Union([Schema.NonEmptyString, Schema.Array(Schema.NonEmptyString)])),
   caFile: text,
-  alpn: Schema.optional(Schema.NonEmptyArray(protocolName)),
+  alpn: Schema.optional(protocolNames),
   minVersion: withDefault(Schema.Literals(["TLSv1.2", "TLSv1.3"]), "TLSv1.2")
 } as const
 
@@ -156,6 +159,26 @@ const tcpTlsFields = {
 export const TcpTlsSettings = Schema.Struct({ ...tcpTlsFields, tls: TlsServerSettings })
 
 const TcpTlsFields = Schema.Struct(tcpTlsFields)
+
+const alpnPortFields = { ...tcpTlsFields, preference: withDefault(Schema.Array(protocolName), []) } as const
+
+/** The servers say what is on offer. */
+const noAlpn = Schema.makeFilter(({ tls }: { readonly tls: unknown }): ReadonlyArray<Schema.FilterIssue> => {
+  const settings = tls instanceof Object && "settings" in tls ? tls.settings : tls
+  return settings instanceof Object && "alpn" in settings && settings.alpn !== undefined
+    ? [{ path: ["tls", "alpn"], issue: "is no option here: the servers on the port say what they speak" }]
+    : []
+})
+
+/** `AlpnPortOptions`. */
+export const AlpnPortSettings = Schema.Struct({ ...alpnPortFields, tls: TlsServerSettings }).check(noAlpn)
+
+/** `AlpnPortOptions` whose TLS is known already. */
+export const AlpnPortSettingsWith = <A>(tls: A) =>
+  Schema.Struct({
+    ...alpnPortFields,
+    tls: Schema.declare((value): value is A => Object.is(value, tls))
+  }).check(noAlpn)
 
 /** `TcpTlsOptions` whose TLS is known already. */
 export const TcpTlsSettingsWith = <A>(tls: A) =>
