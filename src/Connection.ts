@@ -99,6 +99,8 @@ export interface Connection<out In, in Out> {
   readonly closed: Effect.Effect<CloseReason>
   /** Completes when the server begins to stop: finish what was read, say goodbye, return. Never on a client. */
   readonly draining: Effect.Effect<void>
+  /** Whether `draining` has completed, for an answer that says that it is among the last. */
+  readonly isDraining: boolean
 
   /**
    * Changes a deadline of this connection for good, counted from when its wait began: one that has passed by then

@@ -35,6 +35,7 @@ const layers = [
   "Rpc",
   "TransportNode",
   "Alpn",
+  "Multicore",
   "TransportUdp",
   "TransportMemory",
   "TransportSocket"
