@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Attribute, Connection, SendError } from "./Connection.ts"
 import { authenticated } from "./internal/authenticate.ts"
-import { coreOf } from "./internal/coreOf.ts"
+import { coreOf, holdingOf } from "./internal/coreOf.ts"
 import { fromFunction, fromPlan, inOrder, type PerMessage } from "./internal/handler/perMessage.ts"
 import type { Protocol, UnknownMessage } from "./Protocol.ts"
 import type { ConnectionClosed } from "./SluiceError.ts"
@@ -125,10 +125,12 @@ export const map = <In, Out>(
   fromPlan<In, Out, SendError, never>({
     open: (connection) =>
       Exit.succeed((message: In) => Effect.suspend(() => connection.send(f(message, connection)))),
-    openBatch: (connection) =>
-      Exit.succeed((batch: ReadonlyArray<In>) =>
-        connection.sendAll(batch.map((message) => f(message, connection)))
-      ),
+    openBatch: (connection) => {
+      const sendBatch = holdingOf(connection)?.sender.sendBatch ?? connection.sendAll
+      return Exit.succeed((batch: ReadonlyArray<In>) =>
+        sendBatch(batch.map((message) => f(message, connection)))
+      )
+    },
     flow: inOrder
   })
 

@@ -2,7 +2,7 @@
 import { ByteWriter } from "effect-sluice"
 import { FieldLine } from "./fields.ts"
 import { type Limits, malformed, Refusal } from "./limits.ts"
-import { CR, LF, latin1 } from "./syntax.ts"
+import { CR, isWord, LF, latin1 } from "./syntax.ts"
 
 /** A body of which a part has come. */
 export interface Body {
@@ -140,6 +140,7 @@ export class ChunkedBody implements Body {
     if (next < line.length) return this.field.problem ?? malformed("a malformed trailer")
     this.trailerBytes += line.length
     if (this.field.last) this.part = "nothing"
+    else if (isFraming(line, this.field.nameEnd)) return malformed("a trailer about the body's length")
     else if (++this.trailers > this.limits.fields) return new Refusal(431, "too many trailers")
     return undefined
   }
@@ -154,6 +155,10 @@ export class ChunkedBody implements Body {
     return malformed(this.part === "size" ? "a chunk without a size" : "a chunk that is longer than its size")
   }
 }
+
+/** It came too late to be meant (RFC 9110, section 6.5.1). */
+const isFraming = (line: Uint8Array, nameEnd: number): boolean =>
+  isWord(line, 0, nameEnd, "content-length") || isWord(line, 0, nameEnd, "transfer-encoding")
 
 const token = "[\\w!#$%&'*+\\-.^`|~]+"
 const quoted = '"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*"'

@@ -1,7 +1,7 @@
 /** A request, whole. */
 
 import type { Head } from "./head.ts"
-import { latin1 } from "./syntax.ts"
+import { latin1, withoutSpace } from "./syntax.ts"
 
 /** What a client says: a request, or before one whose body it holds back, that it would like to hear first. */
 export type Message = Request | Expectation
@@ -77,7 +77,7 @@ const readFields = (head: string): ReadonlyMap<string, string> => {
   for (const line of head.split("\r\n").slice(1, -2)) {
     const colon = line.indexOf(":")
     const name = line.slice(0, colon).toLowerCase()
-    const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "")
+    const value = withoutSpace(line.slice(colon + 1))
     const before = fields.get(name)
     fields.set(name, before === undefined ? value : `${before}, ${value}`)
   }

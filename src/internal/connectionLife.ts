@@ -7,6 +7,7 @@ import { CloseReason } from "../CloseReason.ts"
 import type { PolicyName } from "../Outbound.ts"
 import { ConnectionClosed, type MessageError, type UnexpectedPreamble } from "../SluiceError.ts"
 import type { Wire, WireReceiver } from "../Transport.ts"
+import { interruptBetweenSteps } from "./batchConsumer.ts"
 import { type CloseHook, CloseHooks } from "./closeHooks.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
@@ -69,6 +70,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   readonly drainBegun = new Signal()
   /** No more input comes, and all of it is in the inbound queue. */
   readonly inputDone = new Signal()
+  /** Bytes from the wire are on their way through. */
+  private turn = false
   protected reason: CloseReason | undefined
   protected readonly finished = new Signal()
   private closing = false
@@ -97,8 +100,10 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   onData(chunk: Uint8Array): void {
     // What a handler answers within this call leaves in one write at its end.
     this.outbound.cork()
+    this.turn = true
     this.reader.chunk(chunk)
     this.outbound.uncork()
+    this.turn = false
     this.account()
   }
 
@@ -134,7 +139,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   /** The outbound queue hands bytes to the wire. */
   written(): void {
-    this.lastWrite = this.shared.now()
+    // To ask for the time costs as much as to decode a small frame. A turn is at one time, that of its bytes.
+    this.lastWrite = this.turn ? this.reader.lastRead : this.shared.now()
     this.deadlines.wrote(this.lastWrite)
   }
 
@@ -248,7 +254,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.account()
     this.requests?.over(this.closedError())
-    this.handler?.interruptUnsafe()
+    if (this.handler !== undefined) interruptBetweenSteps(this.handler, this.inbound.handling)
     this.greeting?.end()
     this.onEnded?.("broken")
   }

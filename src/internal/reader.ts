@@ -269,9 +269,11 @@ export class Reader<In, Out> {
    */
   private frames(read: Array<Uint8Array>, chunkLength: number, wireBytes: number): void {
     const frames = this.unpinned(read, chunkLength)
-    const { messageFrames, perTurn } = this.connection.shared
-    // Messages do not say how long they were.
-    const bytes = messageFrames ? wireBytes : totalLength(frames)
+    const { inbound, shared } = this.connection
+    const { messageFrames, perTurn } = shared
+    // Messages do not say how long they were, and of those that are taken at once nobody asks.
+    const atOnce = inbound.awaited && this.rest === undefined && frames.length <= perTurn
+    const bytes = messageFrames || atOnce ? wireBytes : totalLength(frames)
     if (this.rest !== undefined) {
       this.rest.add(frames, bytes)
       return

@@ -34,6 +34,7 @@ const layers = [
   "Client",
   "Rpc",
   "TransportNode",
+  "Multicore",
   "TransportUdp",
   "TransportMemory",
   "TransportSocket"

@@ -183,9 +183,8 @@ export class NodeWire implements Wire {
 
   write(bytes: Uint8Array, written?: () => void): boolean {
     const socket = this.socket
-    if (!socket.writable) {
-      return false
-    }
+    // Of a socket that broke, Node itself takes nothing.
+    if (this.closed) return false
     this.lastWrite = bytes.length
     if (written === undefined) {
       return socket.write(bytes)
