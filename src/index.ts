@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as Admission from "./Admission.ts"
+export * as Alpn from "./Alpn.ts"
 export * as ByteWriter from "./ByteWriter.ts"
 export * as Client from "./Client.ts"
 export * as CloseReason from "./CloseReason.ts"

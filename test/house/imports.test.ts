@@ -34,6 +34,7 @@ const layers = [
   "Client",
   "Rpc",
   "TransportNode",
+  "Alpn",
   "Multicore",
   "TransportUdp",
   "TransportMemory",
