@@ -32,6 +32,7 @@ export const UnixProxySettings = Schema.Struct(sharedFields)
 
 const address = Schema.Union([
   Schema.TaggedStruct("Tcp", { host: Schema.String, port: integerOption(0, 65_535) }),
+  Schema.TaggedStruct("Udp", { host: Schema.String, port: integerOption(0, 65_535) }),
   Schema.TaggedStruct("Unix", { path: Schema.String }),
   Schema.TaggedStruct("Memory", { name: Schema.String }),
   Schema.TaggedStruct("Unknown", {})
