@@ -54,7 +54,7 @@ import * as Protocol from "./Protocol.ts"
 import * as Requests from "./Requests.ts"
 import type { ConnectionClosed, JsonRpcError } from "./SluiceError.ts"
 
-export { JsonRpcError } from "./SluiceError.ts"
+export { JsonRpcError } from "./internal/errors/jsonRpc.ts"
 
 /**
  * The codes of errors that have a meaning of their own: those of JSON-RPC 2.0, section 5.1, and `RequestCancelled` of the

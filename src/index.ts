@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as Admission from "./Admission.ts"
+export * as Alpn from "./Alpn.ts"
 export * as ByteWriter from "./ByteWriter.ts"
 export * as Client from "./Client.ts"
 export * as CloseReason from "./CloseReason.ts"
@@ -18,6 +19,7 @@ export * as Groups from "./Groups.ts"
 export * as Handler from "./Handler.ts"
 export * as Heartbeat from "./Heartbeat.ts"
 export * as JsonRpc from "./JsonRpc.ts"
+export * as Multicore from "./Multicore.ts"
 export * as Offload from "./Offload.ts"
 export * as Outbound from "./Outbound.ts"
 export * as Protocol from "./Protocol.ts"

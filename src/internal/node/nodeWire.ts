@@ -99,6 +99,11 @@ export class NodeWire implements Wire {
     wired.on("close", onClose)
   }
 
+  /** The socket, for who speaks another protocol on it. Nobody attaches to the wire then. */
+  get raw(): Net.Socket {
+    return this.socket
+  }
+
   get unsent(): number {
     const length = this.socket.writableLength
     // Node counts a write as one until all of it has left. While one is alone underway, its handle knows more.
@@ -183,9 +188,8 @@ export class NodeWire implements Wire {
 
   write(bytes: Uint8Array, written?: () => void): boolean {
     const socket = this.socket
-    if (!socket.writable) {
-      return false
-    }
+    // Of a socket that broke, Node itself takes nothing.
+    if (this.closed) return false
     this.lastWrite = bytes.length
     if (written === undefined) {
       return socket.write(bytes)

@@ -3,6 +3,7 @@
  */
 import type * as Tls from "node:tls"
 import type { PeerCertificate, TlsDetails } from "../../Transport.ts"
+import { parseNames } from "./subjectAltNames.ts"
 
 /** An attribute that occurs several times comes as a list. */
 const attributes = (name: object | undefined): Readonly<Record<string, string>> =>
@@ -22,6 +23,10 @@ const peerCertificate = (socket: Tls.TLSSocket): PeerCertificate | undefined => 
         subject: attributes(shown.subject),
         issuer: attributes(shown.issuer),
         subjectAltName: shown.subjectaltname,
+        names: parseNames(shown.subjectaltname),
+        serialNumber: shown.serialNumber ?? "",
+        validFrom: new Date(shown.valid_from ?? Number.NaN),
+        validTo: new Date(shown.valid_to ?? Number.NaN),
         fingerprint256: shown.fingerprint256
       }
 }
@@ -36,5 +41,6 @@ export const tlsDetails = (socket: Tls.TLSSocket, serverName: unknown): TlsDetai
   applicationProtocol: nameOr(socket.alpnProtocol),
   serverName: nameOr(serverName),
   authorized: socket.authorized,
+  resumed: socket.isSessionReused(),
   peerCertificate: peerCertificate(socket)
 })
