@@ -244,6 +244,11 @@ export interface Listening {
    * whom nobody has accepted yet would see a reset from `close`. A transport that keeps nobody waiting has none.
    */
   readonly sweep?: Effect.Effect<void> | undefined
+  /**
+   * Stops accepting until somebody listens again, for a listener that `close` ends for good: peers wait meanwhile. A
+   * suspended server calls it in the place of `close`, and `close` when it is stopped.
+   */
+  readonly hold?: Effect.Effect<void> | undefined
 }
 
 /**
