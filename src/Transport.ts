@@ -283,6 +283,8 @@ export interface Listening {
  * - `ProxyHeader`: it sent no header of the PROXY protocol, or a bad one, or is none of the proxies that may
  * - `PlainText`: it does not speak TLS, where only TLS is spoken
  * - `Handshake`: TLS came to no agreement
+ * - `Gone`: it left, in whatever way, without having sent anything; as load balancers do that look after a server. Not
+ *   worth a warning
  * - `Timeout`: it took too long for one of these
  * - `Unknown`: the transport does not tell
  *
@@ -296,6 +298,7 @@ export type AcceptFailure =
   | "ProxyHeader"
   | "PlainText"
   | "Handshake"
+  | "Gone"
   | "Timeout"
   | "Unknown"
 
