@@ -11,8 +11,10 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { CloseReason } from "./CloseReason.ts"
+import type { Framing } from "./Framing.ts"
 import type { ProxiedBy } from "./internal/proxy/models.ts"
-import type { FrameError, InvalidConfig, TransportError, UnexpectedPreamble } from "./SluiceError.ts"
+import type { FrameError, InvalidConfig, TransportError } from "./SluiceError.ts"
 import type { StartTlsOptions } from "./Tls.ts"
 
 export type { ProxiedBy, ProxyHeader, ProxySsl, ProxyValues } from "./internal/proxy/models.ts"
@@ -121,17 +123,25 @@ export interface PeerCertificate {
 export interface WireReceiver {
   /** The next bytes. They belong to the receiver and never change again. Not called while paused. */
   readonly onData: (chunk: Uint8Array) => void
-  /** What came first is no data, and nothing more is told but the close. A wire that does not look has no such thing. */
-  readonly onUnexpected?: (error: UnexpectedPreamble) => void
-  /** The peer ended its side: no more bytes come. Writing still works. */
-  readonly onEnd: () => void
+  /**
+   * What came is no data: it broke the rules of the transport. Nothing more is told but the close. A wire that knows no
+   * such rules has no such thing.
+   */
+  readonly onUnexpected?: (error: FrameError) => void
+  /**
+   * The peer ended its side: no more bytes come. Writing still works. `code` is the number that the peer gave for it, in
+   * a transport that has such numbers.
+   */
+  readonly onEnd: (code?: number) => void
   /** After a `write` that returned false: there is room again. */
   readonly onDrain: () => void
   /**
    * The wire is gone, both ways; comes exactly once and last. `error` is the system's word for it (`ECONNRESET`)
-   * where it broke, undefined where both sides ended in good order or we destroyed it.
+   * where it broke, undefined where both sides ended in good order or we destroyed it. `code` is again the peer's.
    */
-  readonly onClose: (error: string | undefined) => void
+  readonly onClose: (error: string | undefined, code?: number) => void
+  /** A sign of life that is no byte of the stream: the peer's ping, or (`answer`) its answer to the last one of ours. */
+  readonly onSign?: (answer: boolean) => void
 }
 
 /**
@@ -161,12 +171,17 @@ export interface Wire {
    * has all of them, and never if the wire breaks before.
    */
   readonly write: (bytes: Uint8Array, written?: () => void) => boolean
-  /** Ends our side after all that was written. Reading goes on. */
-  readonly end: () => void
+  /**
+   * Ends our side after all that was written. Reading goes on. `reason` is why the connection ends, for a transport that
+   * tells its peer; undefined where it goes on in the other direction.
+   */
+  readonly end: (reason?: CloseReason) => void
   /** Ends both sides at once and lets the peer know by a reset. What was not sent yet is lost. */
   readonly reset: () => void
   /** Releases everything at once. Where our side has ended and been flushed, the peer sees an orderly close. */
   readonly destroy: () => void
+  /** Asks the peer for a sign of life, which `onSign` tells. Left out by a transport that has no pings of its own. */
+  readonly ping?: (() => void) | undefined
   /**
    * Makes TLS on this wire ready: options checked, files read, nothing changed yet. Left out by a transport that knows
    * no TLS on a connection that exists already.
@@ -332,6 +347,34 @@ export interface Acceptor {
 }
 
 /**
+ * What is special about the wires of a transport. Servers and clients see to it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Carriage {
+  /** Where they carry datagrams. */
+  readonly datagrams?: Datagrams | undefined
+  /** Where they keep messages apart: the framing that stands in for a protocol's. */
+  readonly framing?: ((framing: Framing, frames: FrameTraits) => Framing) | undefined
+  /** Whether they have a `ping`, for protocols that have none. Default false. */
+  readonly pings?: boolean | undefined
+}
+
+/**
+ * What is known of the frames of a protocol besides its framing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FrameTraits {
+  /** All that are sent are UTF-8. */
+  readonly text: boolean
+  /** They are what stands on the wire, so that the framing has to see all of it. */
+  readonly whole: boolean
+}
+
+/**
  * What a server needs: a way to listen.
  *
  * @category services
@@ -339,11 +382,9 @@ export interface Acceptor {
  */
 export class Listener extends Context.Service<
   Listener,
-  {
+  Carriage & {
     /** Listens until the scope ends. Fails with a tagged error that names address and cause. */
     readonly listen: (acceptor: Acceptor) => Effect.Effect<Listening, TransportError, Scope.Scope>
-    /** Where its wires carry datagrams. */
-    readonly datagrams?: Datagrams | undefined
   }
 >()("effect-sluice/Transport/Listener") {}
 
@@ -355,10 +396,8 @@ export class Listener extends Context.Service<
  */
 export class Connector extends Context.Service<
   Connector,
-  {
+  Carriage & {
     /** Connects, TLS handshake and all. Interruption gives up and leaves nothing behind. */
     readonly connect: Effect.Effect<Wire, TransportError>
-    /** Where its wires carry datagrams. */
-    readonly datagrams?: Datagrams | undefined
   }
 >()("effect-sluice/Transport/Connector") {}

@@ -7,7 +7,7 @@ import type * as Stream from "effect/Stream"
 import { CloseReason } from "../CloseReason.ts"
 import type { Connection, ConnectionStats, SendError, SwitchOptions } from "../Connection.ts"
 import type { Protocol } from "../Protocol.ts"
-import type { ConnectionClosed, InvalidConfig } from "../SluiceError.ts"
+import type { ConnectionClosed, FrameError, InvalidConfig } from "../SluiceError.ts"
 import type { Address, ProxiedBy, TlsDetails, Wire } from "../Transport.ts"
 import type { Agreement } from "../Versions.ts"
 import { AttributeMap } from "./attributes.ts"
@@ -72,6 +72,15 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
 
   protected get self(): this {
     return this
+  }
+
+  onUnexpected(error: FrameError): void {
+    this.reader.fail(CloseReason.FrameError({ error }))
+  }
+
+  onSign(answer: boolean): void {
+    this.reader.heard(this.shared.now())
+    if (answer) this.heartbeat?.answered()
   }
 
   get localAddress(): Address {

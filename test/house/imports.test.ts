@@ -38,7 +38,8 @@ const layers = [
   "Multicore",
   "TransportUdp",
   "TransportMemory",
-  "TransportSocket"
+  "TransportSocket",
+  "TransportWebSocket"
 ]
 
 /** Imports down the list that may be, for types only: an error tells why the connection closed, and the other way. */
@@ -49,7 +50,7 @@ const reserved = [
   {
     what: "Node's own modules",
     imports: /^node:/,
-    by: /^src\/(internal\/node\/.*|TransportNode|Tls)\.ts$/
+    by: /^src\/(internal\/node\/.*|TransportNode|TransportWebSocket|Tls)\.ts$/
   },
   {
     what: "Effect's sockets, which are unstable",
@@ -77,14 +78,19 @@ const reserved = [
     by: /^$/
   },
   {
-    what: "packages other than effect, msgpackr and piscina",
-    imports: /^(?!\.|node:|effect(\/|$)|msgpackr$|piscina$)/,
+    what: "packages other than effect, msgpackr, piscina and ws",
+    imports: /^(?!\.|node:|effect(\/|$)|msgpackr$|piscina$|ws$)/,
     by: /^$/
   },
   {
     what: "msgpackr",
     imports: /^msgpackr$/,
     by: /^src\/Codec\.ts$/
+  },
+  {
+    what: "ws, which is optional",
+    imports: /^ws$/,
+    by: /^src\/internal\/node\/webSocket\/.*\.ts$/
   },
   {
     what: "piscina, which is optional",

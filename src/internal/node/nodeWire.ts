@@ -101,6 +101,11 @@ export class NodeWire implements Wire {
     wired.on("close", onClose)
   }
 
+  /** The socket, for who speaks another protocol on it. Nobody attaches to the wire then. */
+  get raw(): Net.Socket {
+    return this.socket
+  }
+
   get unsent(): number {
     const length = this.socket.writableLength
     // Node counts a write as one until all of it has left. While one is alone underway, its handle knows more.
