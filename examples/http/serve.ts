@@ -23,7 +23,7 @@ export const serve =
         ? Effect.andThen(connection.send(answer), connection.close)
         : connection.send(answer)
     }
-    const handle = Handler.each((message: Message, _: Connection.Connection<Message, Reply>) => {
+    const handle = Handler.each((message: Message) => {
       handled++
       if (message._tag === "Expectation") {
         // The body would not be read any more.
