@@ -81,6 +81,14 @@ export const ErrorCode: {
 export type JsonRpcMessage = Message
 
 /**
+ * A connection that speaks JSON-RPC, as answers get it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type JsonRpcConnection = Connection<JsonRpcMessage, JsonRpcMessage>
+
+/**
  * A method: what its parameters are, an object or an array, and its result. Without a schema there are no parameters,
  * and the result is anything.
  *
@@ -206,7 +214,7 @@ export interface Calls<Side> {
  */
 export const fromClient = <FromClient extends JsonRpcSide, FromServer extends JsonRpcSide>(
   protocol: JsonRpcProtocol<FromClient, FromServer>,
-  connection: Connection<JsonRpcMessage, JsonRpcMessage>,
+  connection: JsonRpcConnection,
   options?: Requests.RequestOptions
 ): Effect.Effect<Calls<FromClient>> =>
   Effect.map(Requests.fromClient(protocol, connection, options), (requests) =>
@@ -221,7 +229,7 @@ export const fromClient = <FromClient extends JsonRpcSide, FromServer extends Js
  */
 export const fromServer = <FromClient extends JsonRpcSide, FromServer extends JsonRpcSide>(
   protocol: JsonRpcProtocol<FromClient, FromServer>,
-  connection: Connection<JsonRpcMessage, JsonRpcMessage>,
+  connection: JsonRpcConnection,
   options?: Requests.RequestOptions
 ): Effect.Effect<Calls<FromServer>> =>
   Effect.map(Requests.fromServer(protocol, connection, options), (requests) =>
@@ -243,13 +251,13 @@ export interface Answers<Side> {
   readonly requests: {
     readonly [Name in keyof RequestsIn<Side>]: (
       params: ParamsIn<RequestsIn<Side>[Name]>,
-      connection: Connection<JsonRpcMessage, JsonRpcMessage>
+      connection: JsonRpcConnection
     ) => Effect.Effect<ResultIn<RequestsIn<Side>[Name]>, JsonRpcError, unknown>
   }
   readonly notifications?: {
     readonly [Name in keyof NotificationsIn<Side>]?: (
       params: ParamsIn<NotificationsIn<Side>[Name]>,
-      connection: Connection<JsonRpcMessage, JsonRpcMessage>
+      connection: JsonRpcConnection
     ) => Effect.Effect<unknown, unknown, unknown>
   }
 }
