@@ -1,4 +1,4 @@
-/** A language server for texts: headings are its symbols, `TODO` its complaint, a word's count its hover. */
+/** A language server for texts: headings are its symbols, `???` its complaint, a word's count its hover. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Ref } from "effect"
 import { JsonRpc, TransportStdio } from "effect-sluice"
@@ -20,7 +20,7 @@ const program = Effect.gen(function* () {
     Effect.gen(function* () {
       yield* Ref.update(documents, (all) => new Map([...all, [uri, text]]))
       const client = yield* JsonRpc.fromServer(LanguageServer, connection)
-      const diagnostics = matches(text, /\bTODO\b.*/g).map(({ found: message, range }) => ({
+      const diagnostics = matches(text, /\?\?\?.*/g).map(({ found: message, range }) => ({
         range,
         severity: 2,
         message

@@ -66,7 +66,7 @@ describeWith("vscode-jsonrpc", { packages: ["vscode-jsonrpc"] }, () => {
       connection.onNotification("textDocument/publishDiagnostics", ({ diagnostics }) => console.log(JSON.stringify(diagnostics)))
       connection.listen()
       ;(async () => {
-        const textDocument = { uri: "file:///a.md", languageId: "md", version: 1, text: "# One\\nTODO: write one\\n" }
+        const textDocument = { uri: "file:///a.md", languageId: "md", version: 1, text: "# One\\n??? write one\\n" }
         console.log(JSON.stringify(await connection.sendRequest("initialize", { processId: null, rootUri: null, capabilities: {} })))
         await connection.sendNotification("initialized", {})
         await connection.sendNotification("textDocument/didOpen", { textDocument })
@@ -80,7 +80,7 @@ describeWith("vscode-jsonrpc", { packages: ["vscode-jsonrpc"] }, () => {
     await client.ended
     const lines = client.output.trim().split("\n")
     expect(lines[0]).toContain('"serverInfo":{"name":"sluice-text"}')
-    expect(lines[1]).toContain('"message":"TODO: write one"')
+    expect(lines[1]).toContain('"message":"??? write one"')
     expect(lines.slice(2)).toEqual([
       '{"contents":"“One” is here 1 times","range":{"start":{"line":0,"character":2},"end":{"line":0,"character":5}}}',
       "-32601",
