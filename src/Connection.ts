@@ -16,7 +16,7 @@ import type { Policy, Sent } from "./Outbound.ts"
 import type { Protocol } from "./Protocol.ts"
 import type { ConnectionClosed, InvalidConfig, MessageError, TransportError } from "./SluiceError.ts"
 import type { StartTlsOptions } from "./Tls.ts"
-import type { Address, TlsDetails } from "./Transport.ts"
+import type { Address, ProxiedBy, TlsDetails } from "./Transport.ts"
 import type { Agreement } from "./Versions.ts"
 
 /**
@@ -41,7 +41,10 @@ export interface Connection<out In, in Out> {
   /** Unique in this process, ascending from 1. */
   readonly id: number
   readonly localAddress: Address
+  /** Where the peer is: the client, where a proxy has announced one. */
   readonly remoteAddress: Address
+  /** The proxy that announced the client, and what it said; undefined where the peer came itself. See `ProxyProtocol`. */
+  readonly proxy: ProxiedBy | undefined
   /** What TLS agreed on; undefined on a plain connection. */
   readonly tls: TlsDetails | undefined
   /** What the hello of a `Protocol.versioned` protocol agreed on; undefined where there is none. */
@@ -96,6 +99,8 @@ export interface Connection<out In, in Out> {
   readonly closed: Effect.Effect<CloseReason>
   /** Completes when the server begins to stop: finish what was read, say goodbye, return. Never on a client. */
   readonly draining: Effect.Effect<void>
+  /** Whether `draining` has completed, for an answer that says that it is among the last. */
+  readonly isDraining: boolean
 
   /**
    * Changes a deadline of this connection for good, counted from when its wait began: one that has passed by then

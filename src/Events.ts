@@ -38,7 +38,7 @@ import type { RefusedReason } from "./Admission.ts"
 import type { CloseReason } from "./CloseReason.ts"
 import type { PolicyName } from "./Outbound.ts"
 import type * as Error from "./SluiceError.ts"
-import type { Address } from "./Transport.ts"
+import type { AcceptFailure, Address, DroppedDatagrams } from "./Transport.ts"
 
 /**
  * How a server stopped. Every connection that was there when the drain began, or came during it, is in one of the
@@ -80,9 +80,11 @@ export interface DrainReport {
  *   when `Closed` comes
  * - `Refused`: a peer was turned away, see `Admission`. One that was a connection already, as it is while it proves who
  *   it is, has its id here, and `error` is what it was rejected with; others never are `Opened`
- * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error. On Linux, `detail` begins
- *   with `EMFILE` where file descriptors run out: once when new peers begin to wait for one, and then for each peer that
- *   waited for 5 seconds in vain or found none at all; see `TransportNode`
+ * - `AcceptFailed`: a peer did not become a connection: a failed handshake, an accept error; `kind` says which, `detail`
+ *   in what way. On Linux, one of the kind `Descriptors` comes once when new peers begin to wait for a file descriptor,
+ *   and then for each peer that waited for 5 seconds in vain or found none at all; see `TransportNode`
+ * - `DatagramsDropped`: datagrams of one or several peers were dropped, in or out, for one `cause`; at once, and then
+ *   those of each second together. See `TransportUdp`
  * - `Draining`: the server began to stop, with so many connections
  * - `Stopped`: the server has stopped; the last event of all, with which the stream ends
  *
@@ -133,7 +135,8 @@ export type ServerEvent = Data.TaggedEnum<{
     readonly connection?: number
     readonly error?: unknown
   }
-  AcceptFailed: { readonly address: Address; readonly detail: string }
+  AcceptFailed: { readonly address: Address; readonly kind: AcceptFailure; readonly detail: string }
+  DatagramsDropped: DroppedDatagrams
   Draining: { readonly connections: number }
   Stopped: { readonly report: DrainReport }
 }>

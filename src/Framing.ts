@@ -34,8 +34,11 @@ import type { FrameError, OptionProblem, PayloadError } from "./SluiceError.ts"
 
 export type { AnyOfOptions, DelimiterOptions, LinesOptions } from "./internal/framing/delimited.ts"
 export type { FixedLengthOptions } from "./internal/framing/fixedLength.ts"
+export type { JsonOptions } from "./internal/framing/json.ts"
+export type { JsonSequenceOptions } from "./internal/framing/jsonSequence.ts"
 export type { FieldWidth, LengthFieldOptions, LengthPrefixedOptions } from "./internal/framing/lengthField.ts"
 export type { MakeOptions } from "./internal/framing/make.ts"
+export type { NdjsonOptions } from "./internal/framing/ndjson.ts"
 export type { NetstringOptions } from "./internal/framing/netstring.ts"
 export type { EndPolicy, OversizePolicy } from "./internal/framing/options.ts"
 export type { TypeLayout, TypeLengthValueOptions } from "./internal/framing/typeLengthValue.ts"
@@ -64,7 +67,7 @@ export interface FrameDecoder<in out Frame = Uint8Array> {
   readonly remaining: () => Uint8Array
   /** How many bytes of an unfinished frame are held. */
   readonly buffered: number
-  /** How many frames were too long and left out, under the oversize policy `skip`. */
+  /** How many frames were left out: too long ones under the oversize policy `skip`, and what `jsonSequence` passes over. */
   readonly skipped: number
   /**
    * Whether the unfinished frame is one that is left out and whose bytes are therefore not held. It counts in `skipped`
@@ -164,6 +167,10 @@ export const delimiter = (delimiter: string | Uint8Array, options: DelimiterOpti
  */
 export const anyOf = (delimiters: ReadonlyArray<string | Uint8Array>, options: AnyOfOptions = {}): Framing =>
   anyOfFraming(delimiters, options)
+
+// --- JSON texts ----------------------------------------------------------------------------------------------
+
+export { json, jsonSequence, ndjson } from "./internal/framing/jsonFramings.ts"
 
 // --- length first --------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ import type { DrainReport, ServerEvent, ServerStatus } from "./Events.ts"
 import type { Handler } from "./Handler.ts"
 import type { HeartbeatOptions } from "./Heartbeat.ts"
 import { admissionSettings, limitsOf } from "./internal/admissionSettings.ts"
+import { carriedBy } from "./internal/datagram/carriedBy.ts"
 import { serverDeadlines } from "./internal/deadlineSettings.ts"
 import { farewellOf, farewellSetting, goodbyeOf } from "./internal/lastWords.ts"
 import { MemoryBudget, memorySettings } from "./internal/memoryBudget.ts"
@@ -304,17 +305,16 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
   handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
   options: NoInfer<ServerOptions<Out>> = {}
 ) {
-  const settings = yield* decodeSettings(ServerSettings, options, protocol)
+  const carried = carriedBy(protocol, (yield* Listener).datagrams)
+  const settings = yield* decodeSettings(ServerSettings, options, carried)
   const shared = yield* makeShared({
-    protocol,
+    protocol: carried,
     decoder: protocol.fromClient,
     encoder: protocol.fromServer,
     side: "server",
-    codecs: (protocol.versions?.codecs ?? []).map(({ fromClient, fromServer, name }) => ({
-      name,
-      decoder: fromClient,
-      encoder: fromServer
-    })),
+    codecs: (protocol.versions?.codecs ?? []).map((codec) => {
+      return { name: codec.name, decoder: codec.fromClient, encoder: codec.fromServer }
+    }),
     settings,
     policy: options.outbound?.policy,
     onMessageError: options.onMessageError,

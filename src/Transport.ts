@@ -2,7 +2,8 @@
  * Transports: what a server listens on, what a client connects through, and the wire between the two.
  *
  * A server needs a {@link Listener}, a client a {@link Connector}. The layers that provide them are in
- * `TransportNode` (TCP, TLS, Unix sockets), `TransportMemory` (tests) and `TransportSocket` (any Effect socket).
+ * `TransportNode` (TCP, TLS, Unix sockets), `TransportUdp`, `TransportMemory` (tests) and `TransportSocket` (any Effect
+ * socket).
  *
  * @since 0.1.0
  */
@@ -10,8 +11,11 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { InvalidConfig, TransportError } from "./SluiceError.ts"
+import type { ProxiedBy } from "./internal/proxy/models.ts"
+import type { FrameError, InvalidConfig, TransportError, UnexpectedPreamble } from "./SluiceError.ts"
 import type { StartTlsOptions } from "./Tls.ts"
+
+export type { ProxiedBy, ProxyHeader, ProxySsl, ProxyValues } from "./internal/proxy/models.ts"
 
 /**
  * Where an end of a connection is.
@@ -21,12 +25,13 @@ import type { StartTlsOptions } from "./Tls.ts"
  */
 export type Address =
   | { readonly _tag: "Tcp"; readonly host: string; readonly port: number }
+  | { readonly _tag: "Udp"; readonly host: string; readonly port: number }
   | { readonly _tag: "Unix"; readonly path: string }
   | { readonly _tag: "Memory"; readonly name: string }
   | { readonly _tag: "Unknown" }
 
 /**
- * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `unix:/run/chat.sock`, `memory:chat`.
+ * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `udp:127.0.0.1:7000`, `unix:/run/chat.sock`, `memory:chat`.
  *
  * @category formatting
  * @since 0.1.0
@@ -34,9 +39,9 @@ export type Address =
 export const formatAddress = (address: Address): string => {
   switch (address._tag) {
     case "Tcp":
-      return address.host.includes(":")
-        ? `[${address.host}]:${address.port}`
-        : `${address.host}:${address.port}`
+      return hostAndPort(address)
+    case "Udp":
+      return `udp:${hostAndPort(address)}`
     case "Unix":
       return `unix:${address.path}`
     case "Memory":
@@ -45,6 +50,9 @@ export const formatAddress = (address: Address): string => {
       return "unknown"
   }
 }
+
+const hostAndPort = ({ host, port }: { readonly host: string; readonly port: number }): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 
 /**
  * What TLS agreed on with the peer of a connection.
@@ -91,6 +99,8 @@ export interface PeerCertificate {
 export interface WireReceiver {
   /** The next bytes. They belong to the receiver and never change again. Not called while paused. */
   readonly onData: (chunk: Uint8Array) => void
+  /** What came first is no data, and nothing more is told but the close. A wire that does not look has no such thing. */
+  readonly onUnexpected?: (error: UnexpectedPreamble) => void
   /** The peer ended its side: no more bytes come. Writing still works. */
   readonly onEnd: () => void
   /** After a `write` that returned false: there is room again. */
@@ -110,8 +120,11 @@ export interface WireReceiver {
  */
 export interface Wire {
   readonly localAddress: Address
+  /** Where the peer is: the client, where a proxy has announced one. */
   readonly remoteAddress: Address
   readonly tls: TlsDetails | undefined
+  /** The proxy that `remoteAddress` was learnt from; undefined where the peer came itself. */
+  readonly proxy?: ProxiedBy | undefined
   /** Bytes that were handed over and that the kernel (or the peer, in memory) does not have yet. */
   readonly unsent: number
   /** Starts the flow of bytes to `receiver`. Called once; until then the wire is paused. What happened before is told then. */
@@ -139,6 +152,61 @@ export interface Wire {
   readonly startTls?:
     | ((options: StartTlsOptions) => Effect.Effect<TlsUpgrade, InvalidConfig | TransportError>)
     | undefined
+  /** The datagram of the `onData` at hand was not whole frames, for this reason. Only where {@link Datagrams} are. */
+  readonly refuse?: ((error: FrameError) => void) | undefined
+}
+
+/**
+ * What a transport says of itself that carries datagrams, and no stream of bytes.
+ *
+ * Each `onData` of its wires is one datagram. What a `write` of them takes are any number of datagrams, each behind its
+ * length as four bytes, the most significant first. Servers and clients see to both: every message is sent in a datagram
+ * of its own, and every datagram that comes is a complete input for the framing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Datagrams {
+  /** The most bytes in one of them. A longer one is not written: its sender fails with `DatagramTooLong`. */
+  readonly maxLength: number
+}
+
+/**
+ * Why datagrams were dropped.
+ *
+ * - `tooLong`: longer than the listener's `maxDatagram`
+ * - `noFrame`: not whole frames of the framing; the whole ones before the mistake were taken, where the peer was known
+ * - `peers`: from somebody new, while there are `maxPeers`
+ * - `newPeers`: from somebody new, beyond `newPeersPerSecond`
+ * - `slow`: more waited for a connection that does not read than may
+ * - `amplification`: to a peer that had sent too little for an answer so long
+ * - `unsendable`: the system did not take them
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type DatagramCause =
+  | "tooLong"
+  | "noFrame"
+  | "peers"
+  | "newPeers"
+  | "slow"
+  | "amplification"
+  | "unsendable"
+
+/**
+ * Datagrams that were dropped for the same reason: so many, with so many bytes. Where they are of several peers,
+ * `remoteAddress` and `detail` are of the first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DroppedDatagrams {
+  readonly remoteAddress: Address
+  readonly cause: DatagramCause
+  readonly datagrams: number
+  readonly bytes: number
+  readonly detail: string
 }
 
 /**
@@ -185,6 +253,31 @@ export interface Listening {
 }
 
 /**
+ * Why a peer did not become a connection.
+ *
+ * - `Accept`: the system could not accept it
+ * - `Descriptors`: there were no file descriptors left for it
+ * - `TooMany`: too many others were not through either
+ * - `ProxyHeader`: it sent no header of the PROXY protocol, or a bad one, or is none of the proxies that may
+ * - `PlainText`: it does not speak TLS, where only TLS is spoken
+ * - `Handshake`: TLS came to no agreement
+ * - `Timeout`: it took too long for one of these
+ * - `Unknown`: the transport does not tell
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AcceptFailure =
+  | "Accept"
+  | "Descriptors"
+  | "TooMany"
+  | "ProxyHeader"
+  | "PlainText"
+  | "Handshake"
+  | "Timeout"
+  | "Unknown"
+
+/**
  * What a listener tells its server. Plain calls, like {@link WireReceiver}.
  *
  * @category models
@@ -193,13 +286,24 @@ export interface Listening {
 export interface Acceptor {
   /** A peer is here, TLS handshake and all behind it. */
   readonly onWire: (wire: Wire) => void
-  /** A peer did not become a connection: a failed or slow TLS handshake, an accept error. */
-  readonly onError: (error: { readonly address: Address; readonly detail: string }) => void
+  /**
+   * A peer did not become a connection: a failed or slow TLS handshake, an accept error. `address` is the client's, where
+   * a proxy has announced one.
+   */
+  readonly onError: (error: {
+    readonly address: Address
+    readonly detail: string
+    readonly kind?: AcceptFailure | undefined
+  }) => void
   /**
    * Where the same server listened before it was suspended. A listener that lets the system choose its port takes
    * that one again.
    */
   readonly again?: Address | undefined
+  /** Whether a datagram is whole frames, one at least. Nobody becomes a peer by another one. */
+  readonly holdsFrame?: ((datagram: Uint8Array) => boolean) | undefined
+  /** Datagrams were dropped: told at once, and then once a second for each cause while there are more. */
+  readonly onDropped?: ((dropped: DroppedDatagrams) => void) | undefined
 }
 
 /**
@@ -213,6 +317,8 @@ export class Listener extends Context.Service<
   {
     /** Listens until the scope ends. Fails with a tagged error that names address and cause. */
     readonly listen: (acceptor: Acceptor) => Effect.Effect<Listening, TransportError, Scope.Scope>
+    /** Where its wires carry datagrams. */
+    readonly datagrams?: Datagrams | undefined
   }
 >()("effect-sluice/Transport/Listener") {}
 
@@ -227,5 +333,7 @@ export class Connector extends Context.Service<
   {
     /** Connects, TLS handshake and all. Interruption gives up and leaves nothing behind. */
     readonly connect: Effect.Effect<Wire, TransportError>
+    /** Where its wires carry datagrams. */
+    readonly datagrams?: Datagrams | undefined
   }
 >()("effect-sluice/Transport/Connector") {}

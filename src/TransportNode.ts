@@ -29,17 +29,18 @@ import { tlsConnector, tlsListener } from "./internal/node/tls.ts"
 import { TcpTlsClientSettings, TcpTlsSettings } from "./internal/node/tlsOptions.ts"
 import { unixConnector, unixListener } from "./internal/node/unix.ts"
 import { decodeOptions } from "./internal/options.ts"
+import type { ProxyProtocolOptions, SendProxyOptions, UnixProxyProtocolOptions } from "./ProxyProtocol.ts"
 import type { InvalidConfig } from "./SluiceError.ts"
 import type { TlsClientOptions, TlsServerOptions } from "./Tls.ts"
 import { Connector, Listener } from "./Transport.ts"
 
 /**
- * How to listen on TCP.
+ * How to listen on TCP: what plain text and TLS have in common.
  *
  * @category options
  * @since 0.1.0
  */
-export interface TcpOptions {
+export interface TcpListenOptions {
   /** 0 to 65535; with 0 the system chooses a free one, which `Listening.address` tells. */
   readonly port: number
   /**
@@ -59,7 +60,32 @@ export interface TcpOptions {
   readonly ipv6Only?: boolean | undefined
   /** In a `node:cluster` worker: does not share the port with the other workers. Default false. */
   readonly exclusive?: boolean | undefined
+  /** The proxies in front of it, which announce their clients; see `ProxyProtocol`. Default: none are believed. */
+  readonly proxyProtocol?: ProxyProtocolOptions | undefined
 }
+
+/**
+ * What becomes of TLS on a listener in plain text.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface PlainTextOptions {
+  /**
+   * What becomes of a peer that begins with the ClientHello of TLS: `refuse` closes its connection at once with the reason
+   * `FrameError`, an `UnexpectedPreamble`; `data` hands it on, as a server that forwards TLS needs it. Nothing is held
+   * back for that look, and `connection.startTls` is none of its business. Default `refuse`.
+   */
+  readonly clientHello?: "refuse" | "data" | undefined
+}
+
+/**
+ * How to listen on TCP.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface TcpOptions extends TcpListenOptions, PlainTextOptions {}
 
 /**
  * Another address of a service.
@@ -97,6 +123,8 @@ export interface TcpClientOptions {
   readonly familyTimeout?: Duration.Input | undefined
   /** The address to connect from. Default: the system's choice. */
   readonly localAddress?: string | undefined
+  /** Announces a client, as a proxy does, before everything else; see `ProxyProtocol`. Default: announces nobody. */
+  readonly proxyHeader?: SendProxyOptions | undefined
   /** The time for name look-up, connection and TLS handshake together, 1 millisecond to 1 hour. Default 10 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
   /** Sends small writes at once (no Nagle). Default true. */
@@ -113,7 +141,7 @@ export interface TcpClientOptions {
  * @category options
  * @since 0.1.0
  */
-export interface TcpTlsOptions extends TcpOptions {
+export interface TcpTlsOptions extends TcpListenOptions {
   readonly tls: TlsServerOptions
 }
 
@@ -134,7 +162,7 @@ export interface TcpTlsClientOptions extends TcpClientOptions {
  * @category options
  * @since 0.1.0
  */
-export interface UnixOptions {
+export interface UnixOptions extends PlainTextOptions {
   /**
    * The socket's file, at most 107 bytes (103 on other systems than Linux), in a directory we may write to.
    * A socket that nobody answers on is replaced. Any other file, and a socket in use, stays and fails the
@@ -145,6 +173,8 @@ export interface UnixOptions {
   readonly mode?: number | undefined
   /** Connections that the system queues until they are accepted, 1 to 65535. Default 1024. */
   readonly backlog?: number | undefined
+  /** Every peer is a proxy, which announces its client; see `ProxyProtocol`. Default: none is. */
+  readonly proxyProtocol?: UnixProxyProtocolOptions | undefined
 }
 
 /**

@@ -21,7 +21,8 @@ const countOption = Schema.Unknown.check(
   )
 )
 
-const blockOption = Schema.String.check(
+/** An address or a block of them. */
+export const blockOption = Schema.String.check(
   Schema.makeFilter((text) =>
     parseBlock(text) === undefined
       ? "must be an IP address or a CIDR block, as in 10.0.0.0/8 or 2001:db8::/32"

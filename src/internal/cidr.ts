@@ -64,6 +64,22 @@ export const parseIp = (text: string): bigint | undefined => {
   return parseV6(zone < 0 ? text : text.slice(0, zone))
 }
 
+/** An address as text: IPv4 in dots, IPv6 as RFC 5952 has it, one that maps IPv4 as IPv4. */
+export const formatIp = (ip: bigint): string => {
+  if (ip >> 32n === 0xffffn) return [24n, 16n, 8n, 0n].map((shift) => (ip >> shift) & 0xffn).join(".")
+  const groups = Array.from({ length: 8 }, (_, index) => Number((ip >> BigInt(112 - 16 * index)) & 0xffffn))
+  // The first of the longest runs of zeros, of two or more, is left out.
+  let run = { start: 0, length: 1 }
+  for (let start = 0; start < 8; start++) {
+    let length = 0
+    while (start + length < 8 && groups[start + length] === 0) length++
+    if (length > run.length) run = { start, length }
+  }
+  const hex = (part: ReadonlyArray<number>): string => part.map((group) => group.toString(16)).join(":")
+  if (run.length < 2) return hex(groups)
+  return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.start + run.length))}`
+}
+
 /** `10.0.0.0/8`, `2001:db8::/32`, or an address alone; undefined for what is neither. */
 export const parseBlock = (text: string): Block | undefined => {
   const slash = text.indexOf("/")

@@ -9,7 +9,7 @@ import { CloseReason } from "../CloseReason.ts"
 import type { Connection, ConnectionStats, SendError, SwitchOptions } from "../Connection.ts"
 import type { Protocol } from "../Protocol.ts"
 import type { ConnectionClosed, InvalidConfig } from "../SluiceError.ts"
-import type { Address, TlsDetails, Wire } from "../Transport.ts"
+import type { Address, ProxiedBy, TlsDetails, Wire } from "../Transport.ts"
 import type { Agreement } from "../Versions.ts"
 import { AttributeMap } from "./attributes.ts"
 import { ConnectionLife } from "./connectionLife.ts"
@@ -82,6 +82,10 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
     return this.wire.remoteAddress
   }
 
+  get proxy(): ProxiedBy | undefined {
+    return this.wire.proxy
+  }
+
   get tls(): TlsDetails | undefined {
     return this.wire.tls
   }
@@ -138,6 +142,10 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
 
   get draining(): Effect.Effect<void> {
     return this.drainBegun.await()
+  }
+
+  get isDraining(): boolean {
+    return this.drainBegun.fired
   }
 
   get attributes(): AttributeMap {

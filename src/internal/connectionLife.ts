@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { CloseReason } from "../CloseReason.ts"
 import type { PolicyName } from "../Outbound.ts"
-import { ConnectionClosed, type MessageError } from "../SluiceError.ts"
+import { ConnectionClosed, type MessageError, type UnexpectedPreamble } from "../SluiceError.ts"
 import type { Wire, WireReceiver } from "../Transport.ts"
 import { type CloseHook, CloseHooks } from "./closeHooks.ts"
 import type { ConnectionImpl } from "./connection.ts"
@@ -100,6 +100,10 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.reader.chunk(chunk)
     this.outbound.uncork()
     this.account()
+  }
+
+  onUnexpected(error: UnexpectedPreamble): void {
+    this.reader.fail(CloseReason.FrameError({ error }))
   }
 
   onEnd(): void {

@@ -1,11 +1,13 @@
 /** A framing of a user's own may throw. That is its connection's end, and must not be the process's. */
 import type { FrameDecoder, Framing } from "../Framing.ts"
 import { FrameCorrupted, type FrameError } from "../SluiceError.ts"
+import type { Wire } from "../Transport.ts"
 import { emptyBytes } from "./bytes.ts"
+import { DatagramFraming } from "./framing/datagram.ts"
 
-export const makeDecoder = (framing: Framing): FrameDecoder => {
+export const makeDecoder = (framing: Framing, wire?: Wire): FrameDecoder => {
   try {
-    return framing.makeDecoder()
+    return framing instanceof DatagramFraming ? framing.decoderOf(wire) : framing.makeDecoder()
   } catch (defect) {
     const error = new FrameCorrupted({ detail: `the framing threw ${String(defect)}` })
     return { push: () => error, end: () => error, remaining: () => emptyBytes, buffered: 0, skipped: 0 }

@@ -225,4 +225,4 @@ export class Gate {
 }
 
 const ipOf = (address: Address): bigint | undefined =>
-  address._tag === "Tcp" ? parseIp(address.host) : undefined
+  address._tag === "Tcp" || address._tag === "Udp" ? parseIp(address.host) : undefined

@@ -53,7 +53,7 @@ export class Reader<In, Out> {
 
   constructor(connection: ConnectionImpl<In, Out>) {
     this.connection = connection
-    this.decoder = makeDecoder(connection.shared.framing)
+    this.decoder = makeDecoder(connection.shared.framing, connection.wire)
     this.steps = connection.shared.switchable ? new Steps(connection, this) : undefined
     this.messages = new MessageDecoder(connection, this)
     this.readSince = connection.opened

@@ -142,5 +142,5 @@ const isChange = (event: ServerEvent): event is ConnectionChange =>
 
 const isPeer = (address: Address, peer: Address | string): boolean =>
   typeof peer === "string"
-    ? address._tag === "Tcp" && address.host === peer
+    ? (address._tag === "Tcp" || address._tag === "Udp") && address.host === peer
     : formatAddress(address) === formatAddress(peer)

@@ -19,6 +19,7 @@ import type { ConnectionShared } from "./connectionShared.ts"
 import { Door } from "./door.ts"
 import { type DrainLimits, drain } from "./drain.ts"
 import { Cell, Hub } from "./events.ts"
+import { holdsFrame } from "./framing/datagram.ts"
 import { Gate, type GatePolicy } from "./gate.ts"
 import { Registry } from "./registry.ts"
 import { Signal } from "./signal.ts"
@@ -62,9 +63,16 @@ export class ServerLife<In, Out, E, R> {
     connections.behind(this.gate)
     this.door = new Door(parts.listener, {
       onWire: (wire) => this.gate.arrive(wire),
-      onError: ({ address, detail }) => {
-        if (events.active) events.publish(ServerEvent.AcceptFailed({ address, detail }))
+      onError: ({ address, detail, kind = "Unknown" }) => {
+        if (events.active) events.publish(ServerEvent.AcceptFailed({ address, kind, detail }))
         connections.run(Effect.logWarning(`${formatAddress(address)} did not become a connection: ${detail}`))
+      },
+      holdsFrame: (datagram) => holdsFrame(parts.shared.framing, datagram),
+      onDropped: (dropped) => {
+        const { bytes, cause, datagrams, detail, remoteAddress } = dropped
+        if (events.active) events.publish(ServerEvent.DatagramsDropped(dropped))
+        const what = `${datagrams} dropped (${cause}, ${bytes} bytes): ${detail}`
+        connections.run(Effect.logInfo(`datagrams of ${formatAddress(remoteAddress)}: ${what}`))
       }
     })
   }

@@ -17,6 +17,7 @@ import { InvalidConfig, type MessageError, type OptionProblem } from "../SluiceE
 import type { Hello } from "../Versions.ts"
 import { messageFraming } from "./codec/selfDelimiting.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
+import { type Carried, framingFor } from "./datagram/carriedBy.ts"
 import { DeadlineScheduler } from "./deadlineScheduler.ts"
 import { type DeadlineTimes, heartbeatSettings } from "./deadlineSettings.ts"
 import { planHeartbeat } from "./heartbeat.ts"
@@ -157,7 +158,7 @@ const codecFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
  * that sending and receiving need none.
  */
 export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(options: {
-  readonly protocol: {
+  readonly protocol: Carried & {
     readonly framing: Framing
     readonly selfDelimiting?: boolean | undefined
     readonly switchable?: boolean | undefined
@@ -190,8 +191,10 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
       const fork = Effect.runForkWith(context)
       const scheduler = new DeadlineScheduler(clock, now, fork)
       const nextDouble = () => random.nextDoubleUnsafe()
+      const fields = protocolFields(protocol, decoder, encoder, context)
       const shared: ConnectionShared<In, Out> = {
-        ...protocolFields(protocol, decoder, encoder, context),
+        ...fields,
+        framing: framingFor(fields.framing, protocol),
         inboundLimits: settings.inbound,
         perTurn: settings.inbound.perTurn,
         rate: settings.inbound.rate && planRate(settings.inbound.rate),

@@ -5,7 +5,7 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { Connection, ConnectionStats, SendError } from "../Connection.ts"
 import type { ConnectionClosed } from "../SluiceError.ts"
-import type { Address, TlsDetails } from "../Transport.ts"
+import type { Address, ProxiedBy, TlsDetails } from "../Transport.ts"
 import type { Agreement } from "../Versions.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
@@ -72,6 +72,10 @@ export class SwitchedConnection<In, Out> implements Connection<In, Out> {
     return this.core.remoteAddress
   }
 
+  get proxy(): ProxiedBy | undefined {
+    return this.core.proxy
+  }
+
   get tls(): TlsDetails | undefined {
     return this.core.tls
   }
@@ -94,6 +98,10 @@ export class SwitchedConnection<In, Out> implements Connection<In, Out> {
 
   get draining(): Effect.Effect<void> {
     return this.core.draining
+  }
+
+  get isDraining(): boolean {
+    return this.core.isDraining
   }
 
   get setDeadline(): Connection<In, Out>["setDeadline"] {

@@ -1,7 +1,7 @@
 /** The laws: each answers what breaks it, or undefined. */
 import { ByteWriter } from "../ByteWriter.ts"
 import type { Framing } from "../Framing.ts"
-import { copyOf, hexExcerpt } from "../internal/bytes.ts"
+import { copyOf, encodeUtf8, hexExcerpt } from "../internal/bytes.ts"
 import type { Law } from "./FramingLaws.ts"
 import { Random } from "./random.ts"
 import { type Decoded, decodeAll, encodeAll } from "./run.ts"
@@ -236,11 +236,14 @@ const differ = (a: Omit<Decoded, "mostBuffered">, b: Omit<Decoded, "mostBuffered
   return same(a.remaining, b.remaining) ? undefined : `${hexExcerpt(b.remaining)} remains`
 }
 
-/** The longest payload that the framing takes, up to 512 KiB. */
+/** The longest payload that the framing takes, up to 512 KiB: plain text, or JSON where it takes nothing else. */
 const longestPayload = (framing: Framing): Uint8Array => {
   for (let length = Math.min(framing.maxLength, 524_288); length > 0; length = Math.floor(length / 2)) {
-    const payload = new Uint8Array(length).fill(0x61)
-    if (encodeAll(framing, [payload]).accepted.length > 0) return payload
+    const text = new Uint8Array(length).fill(0x61)
+    const json = encodeUtf8(`{"a":"${"a".repeat(Math.max(0, length - 8))}"}`)
+    for (const payload of [text, json]) {
+      if (encodeAll(framing, [payload]).accepted.length > 0) return payload
+    }
   }
   return nothing
 }

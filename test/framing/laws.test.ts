@@ -8,6 +8,15 @@ import { ascii, fromHex } from "./support/cases.ts"
 const random = new Random(7)
 const texts = ["", "a", "ab", "hello", "x\ry", "né€", "a,b;c", "12:34", "l".repeat(300)].map(ascii)
 const binary = [...texts, fromHex("00"), fromHex("0000000100"), fromHex("0a0d0a"), random.bytes(200)]
+const json = [
+  "{}",
+  "[]",
+  '{"a":[1,{"b":"}]\\"\\\\"}]}',
+  '[{"x":"\u001e é"},[],[[]]]',
+  '{ "spread":\n\t"over lines"\r\n}',
+  `{"long":"${"l".repeat(300)}"}`
+].map(ascii)
+const values = ["1", "-2.5e3", "true", "null", '"text"', '"}{"'].map(ascii)
 const withEnd = (end: string) =>
   texts.filter((text) => text.length < 300).map((text) => ascii(`${Buffer.from(text)}${end}`))
 
@@ -44,7 +53,32 @@ const subjects: Readonly<Record<string, Subject>> = {
         ],
         [`varint, skip, ${end}`, { framing: Framing.varint({ maxLength: 200, oversize: "skip", end }) }],
         [`netstring, skip, ${end}`, { framing: Framing.netstring({ maxLength: 20, oversize: "skip", end }) }],
-        [`fixedLength, ${end}`, { framing: Framing.fixedLength(5, { end }) }]
+        [`fixedLength, ${end}`, { framing: Framing.fixedLength(5, { end }) }],
+        [`json, ${end}`, { framing: Framing.json({ end }), payloads: json }],
+        [
+          `json, at most 9, skip, ${end}`,
+          { framing: Framing.json({ end, maxLength: 9, oversize: "skip" }), payloads: json }
+        ],
+        [
+          `json, elements, skip, ${end}`,
+          { framing: Framing.json({ end, elements: true, maxLength: 30, oversize: "skip" }), payloads: json }
+        ],
+        [`ndjson, ${end}`, { framing: Framing.ndjson({ end }), payloads: [...json, ...values] }],
+        [
+          `ndjson, skip, keep, ${end}`,
+          {
+            framing: Framing.ndjson({ end, emptyLines: "keep", maxLength: 5, oversize: "skip" }),
+            payloads: [...texts, ...values]
+          }
+        ],
+        [`jsonSequence, ${end}`, { framing: Framing.jsonSequence({ end }), payloads: [...json, ...values] }],
+        [
+          `jsonSequence, skip, ${end}`,
+          {
+            framing: Framing.jsonSequence({ end, maxLength: 6, oversize: "skip" }),
+            payloads: [...json, ...values, ascii("a,b;c")]
+          }
+        ]
       ]
     )
   ),

@@ -67,6 +67,34 @@ describe("64 MiB without an end", () => {
     })
   })
 
+  it("ends decoders of JSON at the maximum, or holds nothing while they skip", () => {
+    for (const [make, first] of [
+      [Framing.json, '{"'],
+      [Framing.ndjson, '"'],
+      [Framing.jsonSequence, '\x1e"']
+    ] as const) {
+      const { error, most } = feed(make(), ascii(first))
+      assert.strictEqual(error, "FrameTooLong")
+      assert.isAtMost(most, mebibyte + chunk.length)
+      const skipping = feed(make({ oversize: "skip" }), ascii(first))
+      assert.deepStrictEqual([skipping.error, skipping.memory, skipping.skipped], [undefined, 0, 1])
+    }
+  })
+
+  it("holds no whitespace around JSON, nor what stands between texts", () => {
+    const decoder = Framing.json().makeDecoder()
+    const sequence = Framing.jsonSequence().makeDecoder()
+    const blank = new Uint8Array(65_536).fill(0x20)
+    assert.isUndefined(sequence.push(ascii("\x1e1\n\x1e"), []))
+    for (let fed = 0; fed < 4 * mebibyte; fed += blank.length) {
+      assert.isUndefined(decoder.push(blank, []))
+      assert.isUndefined(sequence.push(blank, []))
+      assert.deepStrictEqual([decoder.buffered, sequence.buffered], [0, 1])
+    }
+    const { error, memory, skipped } = feed(Framing.jsonSequence())
+    assert.deepStrictEqual([error, memory, skipped], [undefined, 0, 1])
+  })
+
   it("ends the whole input at the maximum", () => {
     assert.strictEqual(feed(Framing.untilEnd()).error, "FrameTooLong")
   })

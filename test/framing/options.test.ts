@@ -48,6 +48,18 @@ const bad: ReadonlyArray<readonly [string, Framing.Framing, ReadonlyArray<string
   ["fixedLength", Framing.fixedLength(2.5, anything({ end: "later" })), ["length", "end"]],
   ["untilEnd", Framing.untilEnd({ maxLength: 0 }), ["maxLength"]],
   ["none", Framing.none({ maxLength: 0 }), ["maxLength"]],
+  ["json", Framing.json(anything({ maxLength: 0, oversize: "", end: "" })), ["maxLength", "oversize", "end"]],
+  [
+    "ndjson",
+    Framing.ndjson(anything({ maxLength: 0, oversize: "", end: "", emptyLines: "drop" })),
+    ["maxLength", "oversize", "end", "emptyLines"]
+  ],
+  [
+    "jsonSequence",
+    Framing.jsonSequence(anything({ maxLength: 0, oversize: "", end: "" })),
+    ["maxLength", "oversize", "end"]
+  ],
+  ["withChecksum(json)", Framing.withChecksum(Framing.json()), ["framing"]],
   [
     "withChecksum(lines)",
     Framing.withChecksum(Framing.lines({ maxLength: 0 }), anything({ format: "base64" })),
@@ -96,7 +108,11 @@ describe("good options", () => {
     Framing.netstring(),
     Framing.untilEnd(),
     Framing.none(),
+    Framing.json(),
+    Framing.ndjson(),
+    Framing.jsonSequence(),
     Framing.withChecksum(Framing.lines()),
+    Framing.withChecksum(Framing.ndjson(), { format: "hex" }),
     Framing.make({ ...Framing.lines(), encode: () => undefined })
   ]
 

@@ -19,6 +19,7 @@ const layers = [
   "Resp",
   "Tls",
   "Transport",
+  "ProxyProtocol",
   "Connection",
   "Events",
   "Connections",
@@ -33,6 +34,7 @@ const layers = [
   "Client",
   "Rpc",
   "TransportNode",
+  "TransportUdp",
   "TransportMemory",
   "TransportSocket"
 ]

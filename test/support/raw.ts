@@ -29,6 +29,7 @@ export const rawClient = Effect.gen(function* () {
     wire,
     state,
     write: (text: string | Uint8Array) => wire.write(typeof text === "string" ? Buffer.from(text) : text),
-    text: () => Buffer.concat(heard).toString()
+    text: () => Buffer.concat(heard).toString(),
+    latin1: () => Buffer.concat(heard).toString("latin1")
   }
 })

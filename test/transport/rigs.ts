@@ -15,6 +15,7 @@ import {
   type Acceptor,
   type Address,
   Connector,
+  type Datagrams,
   Listener,
   type Listening,
   type Wire
@@ -22,11 +23,14 @@ import {
 import * as TransportMemory from "../../src/TransportMemory.ts"
 import * as TransportNode from "../../src/TransportNode.ts"
 import * as TransportSocket from "../../src/TransportSocket.ts"
+import * as TransportUdp from "../../src/TransportUdp.ts"
 import { certificates } from "./certificates.ts"
 import { Reception } from "./recorder.ts"
 
 export interface Opened {
   readonly listen: (acceptor: Acceptor) => Effect.Effect<Listening, unknown, Scope.Scope>
+  /** Where its wires carry datagrams. */
+  readonly datagrams?: Datagrams | undefined
   /** Connects to where a listener said it listens. */
   readonly connect: (address: Address) => Effect.Effect<Wire, unknown, Scope.Scope>
 }
@@ -40,11 +44,14 @@ export interface Rig {
   readonly addresses: boolean
   /** Whether closing the listener frees the address. */
   readonly frees: boolean
+  /** Whether the peer notices that a connection is closed, and whether all that was written arrives. */
+  readonly connected: boolean
   readonly open: Effect.Effect<Opened, unknown, Scope.Scope>
 }
 
 /** The port that a listener got. */
-export const portOf = (address: Address): number => (address._tag === "Tcp" ? address.port : 0)
+export const portOf = (address: Address): number =>
+  address._tag === "Tcp" || address._tag === "Udp" ? address.port : 0
 
 /** A directory of its own, gone with the scope. */
 export const temporaryDirectory = Effect.acquireRelease(
@@ -67,7 +74,14 @@ export const connectThrough = <E>(layer: Layer.Layer<Connector, E>) =>
     { interruptible: true }
   )
 
-const all = { volume: 1024 * 1024, halfClose: true, reset: true, addresses: true, frees: true }
+const all = {
+  volume: 1024 * 1024,
+  halfClose: true,
+  reset: true,
+  addresses: true,
+  frees: true,
+  connected: true
+}
 
 const host = "127.0.0.1"
 
@@ -160,6 +174,27 @@ export const socket: Rig = {
             { interruptible: true }
           )
         )
+    }
+  })
+}
+
+/** Datagrams, as large as they can be. */
+export const udp: Rig = {
+  ...all,
+  name: "udp",
+  volume: 60_000,
+  halfClose: false,
+  reset: false,
+  frees: false,
+  connected: false,
+  open: Effect.gen(function* () {
+    const maxDatagram = 65_507
+    const listener = yield* listenerOf(TransportUdp.layer({ host, port: 0, maxDatagram }))
+    return {
+      datagrams: listener.datagrams,
+      listen: listener.listen,
+      connect: (address) =>
+        connectThrough(TransportUdp.layerClient({ host, port: portOf(address), maxDatagram }))
     }
   })
 }

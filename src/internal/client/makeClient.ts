@@ -11,6 +11,7 @@ import { CloseReason } from "../../CloseReason.ts"
 import type { Protocol } from "../../Protocol.ts"
 import { Connector } from "../../Transport.ts"
 import { agreedWith } from "../agreedWith.ts"
+import { type Carried, carriedBy } from "../datagram/carriedBy.ts"
 import { forEachEager } from "../forEachEager.ts"
 import { decodeSettings, makeShared } from "../settings.ts"
 import { ClientSender } from "./clientSender.ts"
@@ -30,9 +31,10 @@ export const connectOnce = Effect.fnUntraced(function* <
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: ClientOptions<FromClient>
 ) {
-  const settings = yield* decodeSettings(ConnectSettings, options, protocol)
-  const shared = yield* sharedOf(protocol, options, settings)
   const connector = yield* Connector
+  const carried = carriedBy(protocol, connector.datagrams)
+  const settings = yield* decodeSettings(ConnectSettings, options, carried)
+  const shared = yield* sharedOf(carried, options, settings)
   const scope = yield* Effect.scope
   return yield* Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -52,7 +54,7 @@ export const connectOnce = Effect.fnUntraced(function* <
 })
 
 const sharedOf = <FromClient, FromServer, ServerServices, ClientServices>(
-  protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
+  protocol: Carried & Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: ClientOptions<FromClient>,
   settings: (typeof ConnectSettings)["Type"]
 ) =>
@@ -75,7 +77,7 @@ const sharedOf = <FromClient, FromServer, ServerServices, ClientServices>(
 
 /** A client that has begun to connect, and ends with the scope. */
 const begin = Effect.fnUntraced(function* <FromClient, FromServer, ServerServices, ClientServices, R>(
-  protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
+  protocol: Carried & Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: Omit<MakeOptions<FromServer, FromClient, R>, "whenDown">,
   settings: Omit<(typeof ClientSettings)["Type"], "whenDown">
 ) {
@@ -107,8 +109,9 @@ export const makeClient = Effect.fnUntraced(function* <
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: MakeOptions<FromServer, FromClient, R>
 ) {
-  const settings = yield* decodeSettings(ClientSettings, options, protocol)
-  const client = yield* begin(protocol, options, settings)
+  const carried = carriedBy(protocol, (yield* Connector).datagrams)
+  const settings = yield* decodeSettings(ClientSettings, options, carried)
+  const client = yield* begin(carried, options, settings)
   const sender = new ClientSender(client, settings.whenDown)
   const sendAll = (messages: ReadonlyArray<FromClient>) => forEachEager(messages, sender.send)
   const face: Client<FromServer, FromClient> = {
@@ -141,9 +144,10 @@ export const makePool = Effect.fnUntraced(function* <
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: PoolOptions<FromServer, FromClient, R>
 ) {
-  const settings = yield* decodeSettings(PoolSettings, options, protocol)
+  const carried = carriedBy(protocol, (yield* Connector).datagrams)
+  const settings = yield* decodeSettings(PoolSettings, options, carried)
   const clients = yield* Effect.forEach(Array.from({ length: settings.size }), () =>
-    begin(protocol, options, settings)
+    begin(carried, options, settings)
   )
   const pool = new ClientPool(clients, settings.timeout)
   const send: Pool<FromServer, FromClient>["send"] = (message) =>

@@ -52,6 +52,23 @@ export class FrameTruncated extends Data.TaggedError("FrameTruncated")<{ readonl
 }
 
 /**
+ * What came first is not of this connection's protocol but belongs before it: a TLS handshake on a connection in plain
+ * text (`TlsClientHello`), or the header of a proxy that is not believed (`ProxyHeader`).
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class UnexpectedPreamble extends Data.TaggedError("UnexpectedPreamble")<{
+  readonly preamble: "TlsClientHello" | "ProxyHeader"
+}> {
+  override get message(): string {
+    return this.preamble === "TlsClientHello"
+      ? "this looks like TLS, and only plain text is spoken here"
+      : "this looks like a PROXY header, and none is believed from this peer"
+  }
+}
+
+/**
  * The payload is longer than the framing's maximum, its length field, or its fixed length.
  *
  * @category framing
@@ -94,12 +111,39 @@ export class DelimiterInPayload extends Data.TaggedError("DelimiterInPayload")<{
 }
 
 /**
+ * The payload is not what the framing can carry: no JSON value, say, where the framing cuts at the end of one.
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class PayloadMalformed extends Data.TaggedError("PayloadMalformed")<{ readonly detail: string }> {
+  override get message(): string {
+    return `the framing cannot carry the payload: ${this.detail}`
+  }
+}
+
+/**
+ * The message would need a datagram of `seen` bytes, and the transport's longest has `limit`. Nothing was sent.
+ *
+ * @category framing
+ * @since 0.1.0
+ */
+export class DatagramTooLong extends Data.TaggedError("DatagramTooLong")<{
+  readonly limit: number
+  readonly seen: number
+}> {
+  override get message(): string {
+    return `a datagram of ${this.seen} bytes exceeds the maximum of ${this.limit}`
+  }
+}
+
+/**
  * What a decoder may answer instead of frames.
  *
  * @category framing
  * @since 0.1.0
  */
-export type FrameError = FrameTooLong | FrameCorrupted | FrameTruncated | InvalidConfig
+export type FrameError = FrameTooLong | FrameCorrupted | FrameTruncated | UnexpectedPreamble | InvalidConfig
 
 /**
  * What an encoder may answer instead of writing a frame.
@@ -107,4 +151,10 @@ export type FrameError = FrameTooLong | FrameCorrupted | FrameTruncated | Invali
  * @category framing
  * @since 0.1.0
  */
-export type PayloadError = PayloadTooLong | PayloadTooShort | DelimiterInPayload | InvalidConfig
+export type PayloadError =
+  | PayloadTooLong
+  | PayloadTooShort
+  | DelimiterInPayload
+  | PayloadMalformed
+  | DatagramTooLong
+  | InvalidConfig

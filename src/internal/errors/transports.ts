@@ -25,6 +25,18 @@ export type TransportFailure =
   | "Unknown"
 
 /**
+ * What came first is no header of the PROXY protocol, or one that is malformed or damaged.
+ *
+ * @category transports
+ * @since 0.1.0
+ */
+export class ProxyHeaderInvalid extends Data.TaggedError("ProxyHeaderInvalid")<{ readonly detail: string }> {
+  override get message(): string {
+    return `PROXY header: ${this.detail}`
+  }
+}
+
+/**
  * The hello of two ends did not match, see `Versions`. `theirs` is undefined where the peer's first frame was none.
  *
  * - `hello`: what came first was no hello

@@ -27,7 +27,7 @@ export interface DelimiterRules {
 export class DelimiterDecoder extends Accumulator {
   private readonly rules: DelimiterRules
   /** While a frame that is too long is left out. Then `held` is a tail of it that a delimiter may begin in. */
-  private skipping = false
+  protected skipping = false
   /** How many bytes of that frame are no longer held. */
   private lost = 0
 
@@ -74,7 +74,7 @@ export class DelimiterDecoder extends Accumulator {
   }
 
   /** Takes the frame from `start` (and what is held) to `end`, the last `size` bytes of which are its delimiter. */
-  private cut(
+  protected cut(
     chunk: Uint8Array,
     start: number,
     end: number,

@@ -6,6 +6,7 @@ import {
   type FrameError,
   FrameTooLong,
   type PayloadError,
+  PayloadMalformed,
   PayloadTooLong,
   PayloadTooShort
 } from "../../SluiceError.ts"
@@ -38,6 +39,8 @@ export const withChecksumFraming = (framing: Framing, options: ChecksumOptions):
     checks.problems.push(...inner.problems)
     if (changesPayloads(inner)) {
       checks.add("framing", "its frames hold more than the payload, so that no checksum can end them")
+    } else if (wantsJson(inner, trailer.size)) {
+      checks.add("framing", "its payloads are JSON texts, which no checksum can end")
     }
   }
   if (checks.problems.length > 0) {
@@ -183,4 +186,13 @@ const changesPayloads = (framing: Framing): boolean => {
     return frame === undefined || frame.length !== length || !frame.every((byte) => byte === 0x30)
   }
   return false
+}
+
+/** Whether a framing cuts where a JSON value ends, which it does not with a checksum behind it. */
+const wantsJson = (framing: Framing, size: number): boolean => {
+  const out = new ByteWriter()
+  return (
+    framing.encode(encodeUtf8("{}"), out) === undefined &&
+    framing.encode(encodeUtf8(`{}${"0".repeat(size)}`), out) instanceof PayloadMalformed
+  )
 }

@@ -84,7 +84,7 @@ export class DescriptorGuard {
     if (!this.told && descriptor >= this.few) {
       this.told = true
       const detail = "EMFILE: almost out of file descriptors, this peer and the next ones wait"
-      this.acceptor.onError({ address: addressOf(socket), detail })
+      this.acceptor.onError({ address: addressOf(socket), kind: "Descriptors", detail })
     }
     this.waiting.push({ socket, due: performance.now() + patience })
     if (descriptor < this.few) this.look()
@@ -136,7 +136,7 @@ export class DescriptorGuard {
   private turnAway(socket: Net.Socket): void {
     const address = addressOf(socket)
     socket.destroy()
-    this.acceptor.onError({ address, detail: "EMFILE: out of file descriptors" })
+    this.acceptor.onError({ address, kind: "Descriptors", detail: "EMFILE: out of file descriptors" })
   }
 }
 

@@ -9,7 +9,7 @@ export const unknownAddress: Address = { _tag: "Unknown" }
 const mappedPrefix = "::ffff:"
 
 /** An IPv4 peer of a dual-stack listener comes as `::ffff:127.0.0.1`; to us it is `127.0.0.1`. */
-const unmapped = (host: string): string =>
+export const unmapped = (host: string): string =>
   host.startsWith(mappedPrefix) && host.includes(".") ? host.slice(mappedPrefix.length) : host
 
 /** A TCP address from a socket's two properties, both undefined once it is gone. */

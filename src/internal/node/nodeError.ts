@@ -45,6 +45,10 @@ export const errorDetail = (error: unknown): string => {
   if (!(error instanceof Error)) {
     return String(error)
   }
+  // Of a handshake, OpenSSL's message is a line of its own log; the reason is what one wants to know.
+  if (errorCode(error).startsWith("ERR_SSL_") && "reason" in error && typeof error.reason === "string") {
+    return error.reason
+  }
   return error.message === "" ? errorCode(error) : error.message
 }
 

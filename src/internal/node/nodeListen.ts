@@ -33,7 +33,7 @@ const bind = (plan: ListenPlan): Effect.Effect<void, TransportError> =>
       server.off("error", onError)
       // From here on, and after the close too: an error of the server's is told, and never ends the process.
       server.on("error", (failure) =>
-        acceptor.onError({ address: boundAddress(server), detail: errorDetail(failure) })
+        acceptor.onError({ address: boundAddress(server), kind: "Accept", detail: errorDetail(failure) })
       )
       resume(Effect.void)
     }

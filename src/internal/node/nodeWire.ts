@@ -4,8 +4,9 @@
  */
 import type * as Net from "node:net"
 import type { StartTlsOptions } from "../../Tls.ts"
-import type { Address, TlsDetails, Wire, WireReceiver } from "../../Transport.ts"
+import type { Address, ProxiedBy, TlsDetails, Wire, WireReceiver } from "../../Transport.ts"
 import { errorCode } from "./nodeError.ts"
+import type { Preamble } from "./preamble.ts"
 import { prepareStartTls } from "./startTls.ts"
 
 const wireKey = Symbol("effect-sluice/wire")
@@ -30,7 +31,9 @@ export const resetByDestroy: ResetSocket = (socket) => {
 }
 
 function onData(this: WiredSocket, chunk: Uint8Array): void {
-  this[wireKey].receiver?.onData(chunk)
+  const wire = this[wireKey]
+  if (wire.preamble !== undefined && wire.isUnexpected(chunk)) return
+  wire.receiver?.onData(chunk)
 }
 
 function onDrain(this: WiredSocket): void {
@@ -63,6 +66,9 @@ export class NodeWire implements Wire {
   tls: TlsDetails | undefined
   /** Whom to tell; undefined until it attaches and after the end. */
   receiver: WireReceiver | undefined = undefined
+  proxy: ProxiedBy | undefined = undefined
+  /** Looks at what comes first, until it has made up its mind. */
+  preamble: Preamble | undefined = undefined
   private socket: Net.Socket
   private resetSocket: ResetSocket
   /** From the end of plain text until the handshake is through. */
@@ -114,6 +120,18 @@ export class NodeWire implements Wire {
     this.socket.resume()
   }
 
+  /** Whether the bytes that come first are no data; the receiver is told so. */
+  isUnexpected(chunk: Uint8Array): boolean {
+    const found = this.preamble?.look(chunk)
+    if (found === "more") return false
+    this.preamble = undefined
+    if (found === undefined) return false
+    const { receiver } = this
+    if (receiver?.onUnexpected === undefined) return false
+    receiver.onUnexpected(found)
+    return true
+  }
+
   pause(): void {
     if (!this.upgrading) this.socket.pause()
   }
@@ -130,6 +148,7 @@ export class NodeWire implements Wire {
   release(): { readonly socket: Net.Socket; readonly discarded: number } {
     const { socket } = this
     this.upgrading = true
+    this.preamble = undefined
     socket.off("data", onData)
     socket.off("drain", onDrain)
     socket.off("end", onEnd)

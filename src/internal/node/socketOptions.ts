@@ -4,6 +4,7 @@
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { durationOption, integerOption, withDefault } from "../options.ts"
+import { ProxySettings, SendProxySettings, UnixProxySettings } from "../proxy/settings.ts"
 
 /** The longest path that the system takes for a Unix socket, in bytes. */
 export const maximumPathBytes = process.platform === "linux" ? 107 : 103
@@ -26,6 +27,8 @@ const path = Schema.String.check(
   )
 )
 
+const clientHello = withDefault(Schema.Literals(["refuse", "data"]), "refuse")
+
 /** Fields that TCP and TLS listeners share. */
 export const tcpFields = {
   port: integerOption(0, 65_535),
@@ -35,8 +38,14 @@ export const tcpFields = {
   keepAlive: withDefault(Schema.Boolean, true),
   keepAliveInitialDelay,
   ipv6Only: withDefault(Schema.Boolean, false),
-  exclusive: withDefault(Schema.Boolean, false)
+  exclusive: withDefault(Schema.Boolean, false),
+  proxyProtocol: Schema.optional(ProxySettings)
 } as const
+
+const TcpFields = Schema.Struct(tcpFields)
+
+/** What TCP and TLS listeners share, with every default filled in. */
+export type TcpFields = typeof TcpFields.Type
 
 const clientPort = integerOption(1, 65_535)
 
@@ -49,6 +58,7 @@ export const tcpClientFields = {
   alternatives: withDefault(Schema.Array(Alternative), []),
   familyTimeout: withDefault(durationOption("10 millis", "1 minute"), Duration.millis(250)),
   localAddress: Schema.optional(host),
+  proxyHeader: Schema.optional(SendProxySettings),
   connectTimeout,
   noDelay: withDefault(Schema.Boolean, true),
   keepAlive: withDefault(Schema.Boolean, true),
@@ -56,7 +66,7 @@ export const tcpClientFields = {
 } as const
 
 /** `TcpOptions`. */
-export const TcpSettings = Schema.Struct(tcpFields)
+export const TcpSettings = Schema.Struct({ ...tcpFields, clientHello })
 
 /** `TcpOptions` with every default filled in. */
 export type TcpSettings = typeof TcpSettings.Type
@@ -71,7 +81,9 @@ export type TcpClientSettings = typeof TcpClientSettings.Type
 export const UnixSettings = Schema.Struct({
   path,
   mode: Schema.optional(integerOption(0, 0o777)),
-  backlog: withDefault(integerOption(1, 65_535), 1024)
+  backlog: withDefault(integerOption(1, 65_535), 1024),
+  proxyProtocol: Schema.optional(UnixProxySettings),
+  clientHello
 })
 
 /** `UnixOptions` with every default filled in. */

@@ -5,17 +5,19 @@ import * as Net from "node:net"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import type { Acceptor, Connector, Listener } from "../../Transport.ts"
-import { DescriptorGuard } from "./descriptors.ts"
+import { encode } from "../proxy/encode.ts"
 import { inTurn } from "./inTurn.ts"
 import { tcpTarget } from "./listenHere.ts"
 import { tcpAddress } from "./nodeAddress.ts"
 import { connectWith, openPlain } from "./nodeConnect.ts"
 import { NodeWire, resetTcp } from "./nodeWire.ts"
-import type { TcpClientSettings, TcpSettings } from "./socketOptions.ts"
+import { proxyPlan } from "./proxyHeader.ts"
+import { type Ends, Reception } from "./reception.ts"
+import type { TcpClientSettings, TcpFields, TcpSettings } from "./socketOptions.ts"
 import type { Place, SocketSource } from "./socketSource.ts"
 
 /** The options of a server's sockets. */
-export const serverOptions = (settings: TcpSettings) => ({
+export const serverOptions = (settings: TcpFields) => ({
   noDelay: settings.noDelay,
   keepAlive: settings.keepAlive,
   keepAliveInitialDelay: Duration.toMillis(settings.keepAliveInitialDelay)
@@ -23,7 +25,7 @@ export const serverOptions = (settings: TcpSettings) => ({
 
 /** Where it listens. A port that the system chose is the server's until it stops. */
 export const tcpPlace = (
-  { backlog, exclusive, host, ipv6Only, port }: TcpSettings,
+  { backlog, exclusive, host, ipv6Only, port }: TcpFields,
   { again }: Acceptor
 ): Place => ({
   _tag: "Tcp",
@@ -36,6 +38,7 @@ export const tcpPlace = (
 
 /** Opens a client's socket, which does not read before it is told to. */
 export const openTcp = (settings: TcpClientSettings): Net.Socket => {
+  const { proxyHeader } = settings
   const socket = Net.connect({
     host: settings.host,
     port: settings.port,
@@ -47,15 +50,24 @@ export const openTcp = (settings: TcpClientSettings): Net.Socket => {
     keepAlive: settings.keepAlive,
     keepAliveInitialDelay: Duration.toMillis(settings.keepAliveInitialDelay)
   })
+  if (proxyHeader !== undefined) socket.once("connect", () => announce(socket, proxyHeader))
   socket.pause()
   return socket
 }
 
-const makeWire = (socket: Net.Socket): NodeWire =>
+/** Says for whom the connection is, before anybody else writes to it. */
+const announce = (socket: Net.Socket, header: NonNullable<TcpClientSettings["proxyHeader"]>): void => {
+  const source = header.source ?? tcpAddress(socket.localAddress, socket.localPort)
+  const destination = header.destination ?? tcpAddress(socket.remoteAddress, socket.remotePort)
+  socket.write(encode({ ...header, source, destination }))
+}
+
+/** A wire in plain text. */
+export const tcpWire = (socket: Net.Socket, ends: Ends = {}): NodeWire =>
   new NodeWire(
     socket,
     tcpAddress(socket.localAddress, socket.localPort),
-    tcpAddress(socket.remoteAddress, socket.remotePort),
+    ends.remoteAddress ?? tcpAddress(socket.remoteAddress, socket.remotePort),
     undefined,
     resetTcp
   )
@@ -66,14 +78,18 @@ export const tcpListener = (
   source: SocketSource
 ): Context.Service.Shape<typeof Listener> => ({
   listen: (acceptor) => {
-    const guard = new DescriptorGuard(acceptor, (socket) => acceptor.onWire(makeWire(socket)))
+    const reception = new Reception(acceptor, {
+      makeWire: tcpWire,
+      proxy: settings.proxyProtocol && proxyPlan(settings.proxyProtocol),
+      refusesTls: settings.clientHello === "refuse"
+    })
     return source.listen({
       place: tcpPlace(settings, acceptor),
       options: serverOptions(settings),
-      onSocket: (socket) => guard.arrive(socket),
+      onSocket: (socket) => reception.arrive(socket),
       acceptor,
-      busy: () => guard.busy,
-      onClose: () => guard.close()
+      busy: () => reception.busy,
+      onClose: () => reception.close()
     })
   }
 })
@@ -88,7 +104,7 @@ const connectorTo = (settings: TcpClientSettings): Context.Service.Shape<typeof 
     connect: connectWith({
       target,
       timeout: settings.connectTimeout,
-      open: openPlain(target, () => openTcp(settings), makeWire)
+      open: openPlain(target, () => openTcp(settings), tcpWire)
     })
   }
 }

@@ -7,18 +7,19 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { TransportError } from "../../SluiceError.ts"
-import type { Acceptor, Connector, Listener } from "../../Transport.ts"
-import { DescriptorGuard } from "./descriptors.ts"
+import type { Address, Connector, Listener, TlsDetails } from "../../Transport.ts"
 import { inTurn } from "./inTurn.ts"
 import { tcpTarget } from "./listenHere.ts"
 import { tcpAddress } from "./nodeAddress.ts"
 import { type Attempt, connectWith, whenReady } from "./nodeConnect.ts"
 import { errorDetail, transportError } from "./nodeError.ts"
 import { NodeWire, type ResetSocket } from "./nodeWire.ts"
+import { proxyPlan } from "./proxyHeader.ts"
+import { type Ends, Reception } from "./reception.ts"
 import type { SocketSource } from "./socketSource.ts"
-import { openTcp, serverOptions, tcpPlace } from "./tcp.ts"
+import { openTcp, serverOptions, tcpPlace, tcpWire } from "./tcp.ts"
 import { tlsDetails } from "./tlsDetails.ts"
-import { Handshakes } from "./tlsHandshakes.ts"
+import { TlsHandshakes } from "./tlsHandshakes.ts"
 import { loadMaterial } from "./tlsMaterial.ts"
 import type { TcpTlsClientSettings, TcpTlsSettings } from "./tlsOptions.ts"
 
@@ -30,25 +31,24 @@ const resetBelow =
     else raw.resetAndDestroy()
   }
 
-const makeWire = (socket: Tls.TLSSocket, raw: Net.Socket, serverName: unknown): NodeWire =>
+/** A wire on a socket above another one, whose TLS agreed on `tls`. */
+const tlsWire = (raw: Net.Socket, above: Net.Socket, tls: TlsDetails, remoteAddress?: Address): NodeWire =>
   new NodeWire(
-    socket,
+    above,
     tcpAddress(raw.localAddress, raw.localPort),
-    tcpAddress(raw.remoteAddress, raw.remotePort),
-    tlsDetails(socket, serverName),
+    remoteAddress ?? tcpAddress(raw.remoteAddress, raw.remotePort),
+    tls,
     resetBelow(raw)
   )
 
-const createServer = (
-  settings: TcpTlsSettings,
-  secureOptions: Tls.SecureContextOptions,
-  acceptor: Acceptor,
-  handshakes: Handshakes
-): Tls.Server => {
+const makeWire = (raw: Net.Socket, { above, remoteAddress, tls }: Ends): NodeWire =>
+  above === undefined || tls === undefined
+    ? tcpWire(raw, { remoteAddress })
+    : tlsWire(raw, above, tls, remoteAddress)
+
+const createServer = (settings: TcpTlsSettings, secureOptions: Tls.SecureContextOptions): Tls.Server => {
   const { tls } = settings
-  const server = Tls.createServer({
-    ...serverOptions(settings),
-    allowHalfOpen: true,
+  return Tls.createServer({
     pauseOnConnect: true,
     ...secureOptions,
     requestCert: tls.clientCertificate !== "none",
@@ -57,15 +57,6 @@ const createServer = (
     handshakeTimeout: 2 * Duration.toMillis(tls.handshakeTimeout),
     ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] })
   })
-  server.on("connection", (raw) => handshakes.begin(raw))
-  server.on("tlsClientError", (error, socket) => handshakes.fail(socket, error))
-  server.on("secureConnection", (socket) => {
-    const raw = handshakes.finish(socket)
-    if (raw !== undefined) {
-      acceptor.onWire(makeWire(socket, raw, socket.servername))
-    }
-  })
-  return server
 }
 
 /** A listener on TLS. */
@@ -77,20 +68,23 @@ export const tlsListener = (
   return {
     listen: Effect.fnUntraced(function* (acceptor) {
       const { options } = yield* loadMaterial(settings.tls, { operation: "listen", target })
-      const handshakes = new Handshakes(Duration.toMillis(settings.tls.handshakeTimeout), acceptor)
-      const secure = createServer(settings, options, acceptor, handshakes)
-      // The server that listens is a plain one, so that a handshake begins when its peer is let in, and not before.
-      const guard = new DescriptorGuard(acceptor, (raw) => secure.emit("connection", raw))
+      const reception = new Reception(acceptor, {
+        makeWire,
+        proxy: settings.proxyProtocol && proxyPlan(settings.proxyProtocol),
+        tls: new TlsHandshakes(
+          createServer(settings, options),
+          Duration.toMillis(settings.tls.handshakeTimeout)
+        ),
+        refusesTls: false
+      })
       return yield* source.listen({
         place: tcpPlace(settings, acceptor),
         options: serverOptions(settings),
-        onSocket: (raw) => guard.arrive(raw),
+        // A handshake begins when its peer is let in, and not before.
+        onSocket: (raw) => reception.arrive(raw),
         acceptor,
-        busy: () => guard.busy || handshakes.size > 0,
-        onClose: () => {
-          guard.close()
-          handshakes.abandon()
-        }
+        busy: () => reception.busy,
+        onClose: () => reception.close()
       })
     })
   }
@@ -130,7 +124,7 @@ const startHandshake = (
   whenReady(
     socket,
     "secureConnect",
-    () => attempt.succeed(makeWire(socket, raw, serverName)),
+    () => attempt.succeed(tlsWire(raw, socket, tlsDetails(socket, serverName))),
     (error) => {
       raw.destroy()
       attempt.fail(handshakeError(target, socket, error))

@@ -1,96 +1,85 @@
 /**
- * The peers of a TLS listener that are not through their handshake yet.
+ * Handshakes as a server, on sockets that somebody else has accepted.
  */
 import * as Net from "node:net"
 import type * as Tls from "node:tls"
-import type { Acceptor, Address } from "../../Transport.ts"
-import { tcpAddress } from "./nodeAddress.ts"
-import { errorDetail } from "./nodeError.ts"
+import type { TlsDetails } from "../../Transport.ts"
+import type { Arrival, Arrivals } from "./arrivals.ts"
+import { errorCode, errorDetail } from "./nodeError.ts"
+import type { TlsStage } from "./reception.ts"
+import { tlsDetails } from "./tlsDetails.ts"
 
 interface Handshake {
-  readonly address: Address
-  readonly deadline: NodeJS.Timeout
-  detail: string | undefined
+  readonly arrivals: Arrivals
+  readonly arrival: Arrival
+  readonly done: (above: Net.Socket, tls: TlsDetails) => void
 }
 
-/** Ends the slow ones, tells of the failed ones, each once. */
-export class Handshakes {
-  private readonly timeout: number
-  private readonly acceptor: Acceptor
+/** What OpenSSL says of bytes that are no TLS record. */
+const plainText = new Set([
+  "ERR_SSL_WRONG_VERSION_NUMBER",
+  "ERR_SSL_HTTP_REQUEST",
+  "ERR_SSL_HTTPS_PROXY_REQUEST",
+  "ERR_SSL_PACKET_LENGTH_TOO_LONG",
+  "ERR_SSL_RECORD_LAYER_FAILURE",
+  "ERR_SSL_BAD_RECORD_TYPE",
+  "ERR_SSL_UNSUPPORTED_SSL_VERSION"
+])
+
+/** A server that does not listen takes a socket for one that it has accepted, as its documentation allows. */
+export class TlsHandshakes implements TlsStage {
+  readonly timeout: number
+  private readonly server: Tls.Server
   /** By the socket below, which is there from the start. */
   private readonly pending = new Map<Net.Socket, Handshake>()
 
   /** `timeout` in milliseconds, for a whole handshake. */
-  constructor(timeout: number, acceptor: Acceptor) {
+  constructor(server: Tls.Server, timeout: number) {
+    this.server = server
     this.timeout = timeout
-    this.acceptor = acceptor
+    server.on("tlsClientError", (error, socket) => this.fail(socket, error))
+    server.on("secureConnection", (socket) => this.finish(socket))
   }
 
-  /** How many are underway. */
-  get size(): number {
-    return this.pending.size
-  }
-
-  begin(raw: Net.Socket): void {
-    const handshake: Handshake = {
-      address: tcpAddress(raw.remoteAddress, raw.remotePort),
-      detail: undefined,
-      deadline: setTimeout(() => {
-        handshake.detail = `no TLS handshake within ${this.timeout} ms`
-        raw.destroy()
-      }, this.timeout)
-    }
-    this.pending.set(raw, handshake)
-    // The socket above tells of errors; this one must not bring the process down.
-    raw.on("error", () => {})
+  begin(arrivals: Arrivals, arrival: Arrival, done: Handshake["done"]): void {
+    const { socket } = arrival
+    if (socket.destroyed) return
+    this.pending.set(socket, { arrivals, arrival, done })
     // The socket above closes right after this one, and may know better why.
-    raw.on("close", () => setImmediate(() => this.report(raw)))
+    socket.on("close", () => setImmediate(() => this.pending.delete(socket)))
+    this.server.emit("connection", socket)
   }
 
-  /** The handshake of `socket` failed. That is told when it has closed, which is at once. */
-  fail(socket: Tls.TLSSocket, error: Error): void {
+  private finish(socket: Tls.TLSSocket): void {
+    const raw = this.below(socket)
+    const handshake = raw && this.pending.get(raw)
+    if (handshake === undefined) {
+      socket.destroy()
+      return
+    }
+    this.pending.delete(handshake.arrival.socket)
+    handshake.done(socket, tlsDetails(socket, socket.servername))
+  }
+
+  /** That is told when it has closed, which is at once. */
+  private fail(socket: Tls.TLSSocket, error: Error): void {
     const raw = this.below(socket)
     const handshake = raw && this.pending.get(raw)
     if (handshake !== undefined) {
+      const { arrival, arrivals } = handshake
       // Set, despite its type, only where the peer's certificate was judged and found wanting.
       const verdict: unknown = socket.authorizationError
-      handshake.detail ??= verdict ? `client certificate: ${verdict}` : errorDetail(error)
+      const detail = verdict ? `client certificate: ${verdict}` : errorDetail(error)
+      if (plainText.has(errorCode(error))) {
+        arrivals.fail(
+          arrival,
+          "PlainText",
+          `this looks like plain text, and only TLS is spoken here: ${detail}`
+        )
+      } else arrivals.fail(arrival, "Handshake", detail)
     }
     raw?.destroy()
     socket.destroy()
-  }
-
-  /** The socket below one that is through; undefined where it is gone already. */
-  finish(socket: Tls.TLSSocket): Net.Socket | undefined {
-    const raw = this.below(socket)
-    if (raw === undefined || !this.forget(raw)) {
-      socket.destroy()
-      return undefined
-    }
-    return raw
-  }
-
-  /** Ends them all, without a word. */
-  abandon(): void {
-    for (const raw of this.pending.keys()) {
-      this.forget(raw)
-      raw.destroy()
-    }
-  }
-
-  private report(raw: Net.Socket): void {
-    const handshake = this.forget(raw)
-    if (handshake !== undefined) {
-      const { address, detail } = handshake
-      this.acceptor.onError({ address, detail: detail ?? "closed before the TLS handshake was through" })
-    }
-  }
-
-  private forget(raw: Net.Socket): Handshake | undefined {
-    const handshake = this.pending.get(raw)
-    clearTimeout(handshake?.deadline)
-    this.pending.delete(raw)
-    return handshake
   }
 
   /** Node keeps the socket below in a property that it does not document; failing that, the peer's address tells. */

@@ -4,33 +4,40 @@
 import * as Net from "node:net"
 import type * as Context from "effect/Context"
 import { type Address, type Connector, formatAddress, type Listener } from "../../Transport.ts"
-import { DescriptorGuard } from "./descriptors.ts"
 import { connectWith, openPlain } from "./nodeConnect.ts"
 import { NodeWire, resetByDestroy } from "./nodeWire.ts"
+import { proxyPlan } from "./proxyHeader.ts"
+import { type Ends, Reception } from "./reception.ts"
 import type { UnixClientSettings, UnixSettings } from "./socketOptions.ts"
 import type { SocketSource } from "./socketSource.ts"
 
 // A client's end has no name of its own, so both ends go by the path.
 const makeWire =
   (address: Address) =>
-  (socket: Net.Socket): NodeWire =>
-    new NodeWire(socket, address, address, undefined, resetByDestroy)
+  (socket: Net.Socket, { remoteAddress = address }: Ends = {}): NodeWire =>
+    new NodeWire(socket, address, remoteAddress, undefined, resetByDestroy)
 
 /** A listener on a Unix path. */
 export const unixListener = (
-  { backlog, mode, path }: UnixSettings,
+  { backlog, clientHello, mode, path, proxyProtocol }: UnixSettings,
   source: SocketSource
 ): Context.Service.Shape<typeof Listener> => ({
   listen: (acceptor) => {
-    const toWire = makeWire({ _tag: "Unix", path })
-    const guard = new DescriptorGuard(acceptor, (socket) => acceptor.onWire(toWire(socket)))
+    const address: Address = { _tag: "Unix", path }
+    const reception = new Reception(acceptor, {
+      makeWire: makeWire(address),
+      address,
+      // Who may write to the socket's file is believed.
+      proxy: proxyProtocol && proxyPlan({ from: "anyone", others: "refuse", ...proxyProtocol }),
+      refusesTls: clientHello === "refuse"
+    })
     return source.listen({
       place: { _tag: "Unix", path, mode, backlog },
       options: {},
-      onSocket: (socket) => guard.arrive(socket),
+      onSocket: (socket) => reception.arrive(socket),
       acceptor,
-      busy: () => guard.busy,
-      onClose: () => guard.close()
+      busy: () => reception.busy,
+      onClose: () => reception.close()
     })
   }
 })

@@ -1,7 +1,8 @@
 /** From the options of other projects to ours. */
 import * as Framing from "../../../src/Framing.ts"
 import { decodeUtf8 } from "../../../src/internal/bytes.ts"
-import { type FramingCase, fromHex, toHex } from "./cases.ts"
+import { type FramingCase, fromHex, type Outcome, toHex } from "./cases.ts"
+import { jsonDials } from "./jsonDials.ts"
 import { asHex, type Reading } from "./observe.ts"
 import {
   field,
@@ -17,7 +18,7 @@ import {
   type Params,
   unlimited
 } from "./params.ts"
-import { type DelimiterRules, referenceDelimited } from "./reference.ts"
+import { referenceDelimited } from "./reference.ts"
 
 /** Our framing for a case, and how its answers are read. */
 export interface Dial {
@@ -29,8 +30,10 @@ export interface Dial {
   readonly reportsAtEnd?: boolean
   /** For encoding: what our framing is given for a payload of the case. */
   readonly payloads?: (payload: Uint8Array) => ReadonlyArray<Uint8Array>
-  /** For delimited families: our rules, for the plain reference. */
-  readonly rules?: DelimiterRules
+  /** What our rules say, by the plain reference, where there is one for the family. */
+  readonly reference?: (input: Uint8Array, eof: boolean) => ReadonlyArray<Outcome>
+  /** Whether the dialect ends at the first error of a reading. */
+  readonly stops?: boolean
 }
 
 const utf8: Reading = (frame) =>
@@ -47,10 +50,11 @@ const linesDial = (
   framing: (end) => Framing.lines({ ...options, end }),
   end: options.end,
   read: asHex,
-  rules: {
-    ...{ delimiters: newlines, maxLength: unlimited, keep: false, lines: true, ...options },
-    skip: options.oversize === "skip"
-  },
+  reference: (input, eof) =>
+    referenceDelimited(input, eof, {
+      ...{ delimiters: newlines, maxLength: unlimited, keep: false, lines: true, ...options },
+      skip: options.oversize === "skip"
+    }),
   ...more
 })
 
@@ -65,10 +69,11 @@ const anyOfDial = (
       : Framing.anyOf(delimiters, { ...options, end }),
   end: options.end,
   read: asHex,
-  rules: {
-    ...{ delimiters, maxLength: unlimited, keep: false, lines: false, ...options },
-    skip: options.oversize === "skip"
-  },
+  reference: (input, eof) =>
+    referenceDelimited(input, eof, {
+      ...{ delimiters, maxLength: unlimited, keep: false, lines: false, ...options },
+      skip: options.oversize === "skip"
+    }),
   ...more
 })
 
@@ -295,7 +300,8 @@ const dials: Readonly<Record<string, (params: Params) => Dial>> = {
   "type-length-value tao TypeLengthValueCodec encode": taoTypeLengthValue,
   "until-eof chitchat read loop behind NewServer/NewClient decode": () => untilEnd,
   "simple-framing pekko Framing.simpleFramingProtocol decode": pekkoSimple,
-  "simple-framing pekko Framing.simpleFramingProtocol encode": pekkoSimple
+  "simple-framing pekko Framing.simpleFramingProtocol encode": pekkoSimple,
+  ...jsonDials
 }
 
 export const dialOf = ({ decoder, dialect, impl, op, params }: FramingCase): Dial => {
@@ -306,8 +312,6 @@ export const dialOf = ({ decoder, dialect, impl, op, params }: FramingCase): Dia
 
 /** Our answer by the plain reference, where there is one for the family. */
 export const referenceOf = (dial: Dial, input: Uint8Array, eof: boolean) =>
-  dial.rules === undefined
-    ? undefined
-    : referenceDelimited(input, eof, dial.rules).map((outcome) =>
-        "frame" in outcome ? (dial.read(fromHex(outcome.frame), false) ?? outcome) : outcome
-      )
+  dial
+    .reference?.(input, eof)
+    .map((outcome) => ("frame" in outcome ? (dial.read(fromHex(outcome.frame), false) ?? outcome) : outcome))

@@ -20,6 +20,8 @@ export interface Assault {
   readonly conversations: ReadonlyArray<Tokens>
   /** What is wrong with how a connection went, if something is. */
   readonly judge: (outcome: Outcome) => string | undefined
+  /** Into how many assaults the run's cases are divided. Default 1. */
+  readonly shares?: number
 }
 
 const together = 64
@@ -50,8 +52,15 @@ const attack = (pieces: ReadonlyArray<Uint8Array>, sent: Uint8Array) =>
  * Attacks as often as `FUZZ_CASES` says, some at a time. Fails with the first outcome that is wrong, and where the
  * server afterwards holds connections or bytes.
  */
-export const assault = Effect.fnUntraced(function* ({ conversations, judge, name, server }: Assault) {
+export const assault = Effect.fnUntraced(function* ({
+  conversations,
+  judge,
+  name,
+  server,
+  shares = 1
+}: Assault) {
   announceSeed(name)
+  const count = Math.ceil(cases / shares)
   const one = (index: number) => {
     // A seed for each, so that one that fails can be repeated alone.
     const random = new Random(seed + index)
@@ -69,7 +78,7 @@ export const assault = Effect.fnUntraced(function* ({ conversations, judge, name
     })
   }
   yield* Effect.forEach(
-    Array.from({ length: cases }, (_, index) => index),
+    Array.from({ length: count }, (_, index) => index),
     one,
     { concurrency: together, discard: true }
   )
