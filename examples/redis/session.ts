@@ -5,7 +5,7 @@ import { Resp } from "effect-sluice"
 import type { AppendOnlyFile } from "./appendOnlyFile.ts"
 import { error, queued, unknownCommand, wrongArity } from "./replies.ts"
 import type { Store } from "./store.ts"
-import { fitsArity, type Row } from "./table.ts"
+import { fitsArity, type Named, type Row } from "./table.ts"
 
 /** A message on its way to those who subscribed to its channel. */
 export interface Published {
@@ -16,7 +16,7 @@ export interface Published {
 /** What all clients share. */
 export interface Shared {
   /** The commands, by their names in small letters and in capitals. */
-  readonly table: ReadonlyMap<string, Row>
+  readonly table: ReadonlyMap<string, Named>
   readonly store: Store
   readonly file: AppendOnlyFile | undefined
   readonly channels: Groups.Groups<string, Published>
@@ -28,6 +28,8 @@ export interface Shared {
 
 export type Peer = Connection.Connection<Resp.Command, Resp.Value>
 
+type Later = NonNullable<Row["effect"]>
+
 interface Queued {
   readonly row: Row
   readonly command: Resp.Command
@@ -36,6 +38,7 @@ interface Queued {
 /** So many bytes of commands wait for `EXEC`, at most. */
 const maxQueuedBytes = 16 * 1024 * 1024
 
+const fromBrowsers: ReadonlySet<string> = new Set(["post", "host:"])
 const mayWhileSubscribed: ReadonlySet<string> = new Set(["subscribe", "unsubscribe", "ping", "quit"])
 
 export class Session {
@@ -123,31 +126,26 @@ export class Session {
   }
 
   /** One command: its answer is added to `replies`, or to come from the effect that is returned. */
-  private call(
-    command: Resp.Command,
-    replies: Array<Resp.Value>
-  ): ReturnType<NonNullable<Row["effect"]>> | undefined {
-    const said = command.latin1(0)
+  private call(command: Resp.Command, replies: Array<Resp.Value>): ReturnType<Later> | undefined {
     const { table } = this.shared
+    const said = command.latin1(0)
     const row = table.get(said) ?? table.get(said.toLowerCase())
     if (row === undefined) {
-      replies.push(this.reject(unknownCommand(command)))
-      return undefined
-    }
-    if (!fitsArity(row, command.length)) {
-      replies.push(this.reject(wrongArity(said.toLowerCase())))
-      return undefined
-    }
-    if (this.version === 2 && this.channels.size > 0 && !mayWhileSubscribed.has(said.toLowerCase())) {
-      replies.push(this.reject(notWhileSubscribed(said.toLowerCase())))
-      return undefined
-    }
-    if (this.queue !== undefined && row.always !== true) {
+      // A page in somebody's browser, which has been made to talk to this port.
+      if (this.peer !== undefined && fromBrowsers.has(said.toLowerCase()))
+        return Effect.as(this.peer.close, [])
+      replies.push(this.reject(undefined, unknownCommand(command)))
+    } else if (!fitsArity(row, command.length)) {
+      replies.push(this.reject(row, wrongArity(row.name)))
+    } else if (this.channels.size > 0 && this.version === 2 && !mayWhileSubscribed.has(row.name)) {
+      replies.push(this.reject(row, notWhileSubscribed(row.name)))
+    } else if (this.queue !== undefined && row.always !== true) {
       replies.push(this.enqueue(row, command))
-      return undefined
+    } else if (row.run !== undefined) {
+      replies.push(this.run(row.run, row, command))
+    } else {
+      return row.effect?.(command, this)
     }
-    if (row.run === undefined) return row.effect?.(command, this)
-    replies.push(this.run(row.run, row, command))
     return undefined
   }
 
@@ -162,19 +160,23 @@ export class Session {
     return value
   }
 
-  /** A command that cannot be spoils those around it that were to be carried out together. */
-  private reject(reason: Resp.Value): Resp.Value {
+  /** A command that cannot be spoils those around it that were to be carried out together, and `EXEC` all of them. */
+  private reject(row: Named | undefined, reason: Resp.SimpleError): Resp.Value {
+    if (row?.name === "exec") {
+      this.end()
+      return error(`EXECABORT Transaction discarded because of: ${reason.message.slice("ERR ".length)}`)
+    }
     if (this.queue !== undefined) this.aborted = true
     return reason
   }
 
-  private enqueue(row: Row, command: Resp.Command): Resp.Value {
+  private enqueue(row: Named, command: Resp.Command): Resp.Value {
     // It waits for long, and must not keep alive the chunk that it came in.
     const args = command.args.map((arg) => Uint8Array.from(arg))
     for (const arg of args) this.queuedBytes += arg.length + 64
     if (this.queuedBytes > maxQueuedBytes) {
       this.queue = []
-      return this.reject(error("ERR too many bytes between MULTI and EXEC"))
+      return this.reject(row, error("ERR too many bytes between MULTI and EXEC"))
     }
     this.queue?.push({ row, command: Resp.command(command.latin1(0), ...args.slice(1)) })
     return queued

@@ -20,6 +20,11 @@ export interface Row {
   readonly always?: boolean
 }
 
+/** A row under its name, in small letters. */
+export interface Named extends Row {
+  readonly name: string
+}
+
 export type Table = Readonly<Record<string, Row>>
 
 type Run = NonNullable<Row["run"]>

@@ -1,5 +1,5 @@
 /** All commands, by their names in small letters and in capitals, the two ways in which programs write them. */
-import type { Row } from "../table.ts"
+import type { Named } from "../table.ts"
 import { connection } from "./connection.ts"
 import { hashes } from "./hashes.ts"
 import { keys } from "./keys.ts"
@@ -22,9 +22,12 @@ const all = {
   ...server
 }
 
-export const table: ReadonlyMap<string, Row> = new Map(
-  Object.entries(all).flatMap(([name, row]) => [
-    [name, row],
-    [name.toUpperCase(), row]
-  ])
+export const table: ReadonlyMap<string, Named> = new Map(
+  Object.entries(all).flatMap(([name, row]): ReadonlyArray<readonly [string, Named]> => {
+    const named = { ...row, name }
+    return [
+      [name, named],
+      [name.toUpperCase(), named]
+    ]
+  })
 )

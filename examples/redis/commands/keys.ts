@@ -9,21 +9,27 @@ import { reads, type Table, writes } from "../table.ts"
 const notTogether = error("ERR NX and XX, GT or LT options at the same time are not compatible")
 const notBoth = error("ERR GT and LT options at the same time are not compatible")
 
-/** Whether the conditions behind the time allow it. */
-const allowed = (
-  command: Resp.Command,
-  next: number,
-  before: number | undefined
-): boolean | Resp.SimpleError => {
+interface Conditions {
+  readonly nx: boolean
+  readonly xx: boolean
+  readonly gt: boolean
+  readonly lt: boolean
+}
+
+/** What stands behind the time. */
+const conditionsOf = (command: Resp.Command): Conditions | Resp.SimpleError => {
   const words = new Set<string>()
   for (let i = 3; i < command.length; i++) {
     const word = command.latin1(i).toUpperCase()
     if (!["NX", "XX", "GT", "LT"].includes(word)) return error(`ERR Unsupported option ${command.latin1(i)}`)
     words.add(word)
   }
-  const [nx, xx, gt, lt] = ["NX", "XX", "GT", "LT"].map((word) => words.has(word))
-  if (nx && (xx || gt || lt)) return notTogether
-  if (gt && lt) return notBoth
+  const conditions = { nx: words.has("NX"), xx: words.has("XX"), gt: words.has("GT"), lt: words.has("LT") }
+  if (conditions.nx && words.size > 1) return notTogether
+  return conditions.gt && conditions.lt ? notBoth : conditions
+}
+
+const allowed = ({ gt, lt, nx, xx }: Conditions, next: number, before: number | undefined): boolean => {
   if (nx && before !== undefined) return false
   // A key without a deadline lives for ever, which is longer than anything.
   const since = before ?? Number.POSITIVE_INFINITY
@@ -35,14 +41,13 @@ const expire =
   (command: Resp.Command, session: Session): Resp.Value => {
     const { store } = session
     const key = command.latin1(1)
+    const conditions = conditionsOf(command)
+    if ("_tag" in conditions) return conditions
     const time = parseInteger(command.latin1(2))
     if (time === undefined) return notInteger
     const deadline = time * unit + (absolute ? 0n : BigInt(store.now))
     if (deadline > 2n ** 63n - 1n || deadline < -(2n ** 63n)) return invalidExpire(name)
-    const there = store.get(key) !== undefined
-    const may = allowed(command, Number(deadline), store.deadline(key))
-    if (typeof may !== "boolean") return may
-    if (!there || !may) return 0
+    if (store.get(key) === undefined || !allowed(conditions, Number(deadline), store.deadline(key))) return 0
     if (deadline <= BigInt(store.now)) {
       store.remove(key)
       session.log("DEL", key)

@@ -2,7 +2,7 @@
 import { Resp } from "effect-sluice"
 import { error, wrongArity } from "../replies.ts"
 import type { Session } from "../session.ts"
-import { type Row, reads, type Table } from "../table.ts"
+import { type Named, reads, type Table } from "../table.ts"
 
 /** The Redis whose commands these are, as far as they go. */
 export const version = "7.0.15"
@@ -52,7 +52,7 @@ const infoText = (command: Resp.Command, session: Session): string => {
     .join("\r\n")
 }
 
-const describe = (name: string, { arity, flags, keys }: Row): Resp.Value => [
+const describe = ({ arity, flags, keys, name }: Named): Resp.Value => [
   ...[name, arity, Resp.set(flags.map(Resp.simpleString)), ...keys],
   ...[Resp.set([]), [], [], []]
 ]
@@ -61,21 +61,21 @@ const command = (asked: Resp.Command, session: Session): Resp.Value => {
   const sub = asked.latin1(1).toLowerCase()
   const { table } = session.shared
   // Each stands there twice, in small letters and in capitals.
-  const rows = Array.from(table).filter(([name]) => name === name.toLowerCase())
+  const rows = Array.from(new Set(table.values()))
   const names = asked.args.slice(2).map((_, i) => asked.latin1(i + 2).toLowerCase())
   if (asked.length === 1 || (sub === "info" && names.length === 0)) {
-    return session.versioned(rows.map(([name, row]) => describe(name, row)))
+    return session.versioned(rows.map(describe))
   }
   switch (sub) {
     case "count":
       return asked.length === 2 ? rows.length : wrongArity("command|count")
     case "list":
-      return asked.length === 2 ? rows.map(([name]) => name) : error("ERR syntax error")
+      return asked.length === 2 ? rows.map(({ name }) => name) : error("ERR syntax error")
     case "info":
       return session.versioned(
         names.map((name) => {
           const row = table.get(name)
-          return row === undefined ? session.noArray : describe(name, row)
+          return row === undefined ? session.none : describe(row)
         })
       )
     case "docs":
