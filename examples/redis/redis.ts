@@ -1,6 +1,6 @@
 /** The server's parts put together: the keys, their file, the channels, and a session for each client. */
 import { Clock, Effect, Schedule, Stream } from "effect"
-import { Groups, Outbound, Resp, Server } from "effect-sluice"
+import { Groups, Outbound, Resp, Server, type SluiceError } from "effect-sluice"
 import { open, type Policy } from "./appendOnlyFile.ts"
 import { table } from "./commands/index.ts"
 import { Redis } from "./protocol.ts"
@@ -13,20 +13,19 @@ export interface RedisOptions {
   readonly file?: { readonly path: string; readonly policy: Policy } | undefined
 }
 
+const protocolError = (problem: SluiceError.FrameError) =>
+  error(`ERR Protocol error: ${problem._tag === "FrameCorrupted" ? problem.detail : problem.message}`)
+
 /** A client's connection from its first command to its last. */
 const serve = (shared: Shared) => (peer: Peer) => {
   const session = new Session(shared, peer)
   shared.sessions.set(peer.id, session)
   return Stream.runForEachArray(peer.messages, session.take).pipe(
-    // What cannot be read ends the connection; its last word is why.
+    // What cannot be read ends the connection; the last word is why, to a client that is still there.
     Effect.catchTag("ConnectionClosed", ({ reason }) =>
-      reason._tag !== "FrameError"
-        ? Effect.void
-        : peer.send(
-            error(
-              `ERR Protocol error: ${reason.error._tag === "FrameCorrupted" ? reason.error.detail : reason.error.message}`
-            )
-          )
+      reason._tag === "FrameError" && reason.error._tag !== "FrameTruncated"
+        ? peer.send(protocolError(reason.error))
+        : Effect.void
     ),
     Effect.ensuring(Effect.sync(() => shared.sessions.delete(peer.id)))
   )
