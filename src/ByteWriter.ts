@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { allocate } from "./internal/bytes.ts"
+import { allocate, allocateAlone } from "./internal/bytes.ts"
 
 /**
  * The order of the bytes of a number on the wire.
@@ -28,6 +28,12 @@ export class ByteWriter {
   private buffer: Uint8Array = empty
   private used = 0
   private lastTaken = 0
+  private readonly recycles: boolean
+
+  /** `recycles` says that what is taken is mostly given back by {@link recycle}, however little it is. Default false. */
+  constructor(recycles = false) {
+    this.recycles = recycles
+  }
 
   /** How many bytes have been written. */
   get length(): number {
@@ -128,7 +134,7 @@ export class ByteWriter {
     const { buffer, used } = this
     // A batch is often as long as the one before it, so that most are written without growing at all.
     const size = Math.max(needed, smallest, buffer.length === 0 ? this.lastTaken : buffer.length * 2)
-    const next = shelfFor(size)?.take() ?? allocate(size)
+    const next = shelfFor(size, this.recycles)?.take() ?? allocate(size)
     if (used > 0) next.set(buffer.subarray(0, used))
     this.buffer = next
   }
@@ -137,45 +143,57 @@ export class ByteWriter {
 const empty = new Uint8Array(0)
 const smallest = 128
 
-// Large buffers for all writers of the process: under load a batch is written before the next one begins, and the
-// garbage of two buffers for every chunk that passes is what a busy server's memory and much of its time are made of.
-// A batch gets a buffer of at most eight times its size, for that much it may keep alive while a slow peer takes it.
+// Buffers for all writers of the process: under load a batch is written before the next one begins, and the garbage of
+// two buffers for every chunk that passes is what a busy server's memory and much of its time are made of.
+// A batch gets a buffer of at most eight times its size, or of a KiB: so much it may keep alive while a slow peer takes it.
 
 class Shelf {
   readonly length: number
+  /** How often there is nothing here before a new buffer is made; a writer gets one of its own meanwhile. */
+  private readonly patience: number
+  private missed: number
   private spare: Uint8Array | undefined
+  /** What was handed out last. What was handed out before it is not taken back. */
+  private lent: Uint8Array | undefined
 
-  constructor(length: number) {
+  constructor(length: number, patience = 0) {
     this.length = length
+    this.patience = patience
+    this.missed = patience
   }
 
-  take(): Uint8Array {
-    const { spare } = this
-    if (spare !== undefined) {
-      this.spare = undefined
-      return spare
+  take(): Uint8Array | undefined {
+    let taken = this.spare
+    if (taken === undefined) {
+      if (this.missed++ < this.patience) return undefined
+      this.missed = 0
+      taken = allocateAlone(this.length)
     }
-    // Not from Node's pool, whose memory others share.
-    const made = new Uint8Array(this.length)
-    shelved.set(made.buffer, this)
-    return made
+    this.spare = undefined
+    this.lent = taken
+    return taken
   }
 
-  put(buffer: ArrayBufferLike): void {
-    this.spare ??= new Uint8Array(buffer)
+  /** Takes a buffer back, if it is the one that was handed out last. Anything else of its size may be somebody else's. */
+  put(buffer: ArrayBufferLike): boolean {
+    const { lent } = this
+    if (lent === undefined || lent.buffer !== buffer) return false
+    this.spare = lent
+    this.lent = undefined
+    return true
   }
 }
 
-// Which buffers came from a shelf; any other of the same size may be somebody else's, such as Node's pool.
-const shelved = new WeakMap<ArrayBufferLike, Shelf>()
-
+// A broadcast has a little for everybody before anything is written: not a KiB for each of them.
+const tinyShelf = new Shelf(1024, 1024)
 const smallShelf = new Shelf(16 * 1024)
 const largeShelf = new Shelf(128 * 1024)
 
-const shelfFor = (size: number): Shelf | undefined => {
+const shelfFor = (size: number, recycles: boolean): Shelf | undefined => {
   if (size > largeShelf.length) return undefined
   if (size > smallShelf.length) return largeShelf
-  return size > smallShelf.length / 8 ? smallShelf : undefined
+  if (size > smallShelf.length / 8) return smallShelf
+  return recycles && size <= tinyShelf.length ? tinyShelf : undefined
 }
 
 /**
@@ -184,6 +202,6 @@ const shelfFor = (size: number): Shelf | undefined => {
  * @category memory
  * @since 0.1.0
  */
-export const recycle = (bytes: Uint8Array): void => {
-  shelved.get(bytes.buffer)?.put(bytes.buffer)
+export const recycle = ({ buffer }: Uint8Array): void => {
+  if (!tinyShelf.put(buffer) && !smallShelf.put(buffer)) largeShelf.put(buffer)
 }

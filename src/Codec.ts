@@ -31,6 +31,8 @@ export interface Codec<in out A, out RD = never, out RE = never> {
   readonly encode: (message: A) => Effect.Effect<Uint8Array, CodecError, RE>
   /** Whether a decoded message may be a view into its frame, so that a queue must not let it pin a large chunk. */
   readonly views: boolean
+  /** Whether every frame is UTF-8, for a transport that tells texts from bytes. Default false. */
+  readonly text?: boolean | undefined
 }
 
 /**
@@ -46,12 +48,15 @@ export const make = <A, RD = never, RE = never>(
     readonly encode: (message: A) => Effect.Effect<Uint8Array, CodecError, RE>
     /** Whether a decoded message may be a view into its frame. Default true, which is always safe. */
     readonly views?: boolean
+    /** Whether every frame is UTF-8, for a transport that tells texts from bytes. Default false. */
+    readonly text?: boolean
   }
 ): Codec<A, RD, RE> => ({
   name,
   decode: options.decode,
   encode: options.encode,
-  views: options.views ?? true
+  views: options.views ?? true,
+  text: options.text ?? false
 })
 
 /**
@@ -83,7 +88,8 @@ export const utf8: Codec<string> = make("utf8", {
     return text === undefined ? fail("utf8", "malformed UTF-8") : Exit.succeed(text)
   },
   encode: (text) => Exit.succeed(encodeUtf8(text)),
-  views: false
+  views: false,
+  text: true
 })
 
 /**
@@ -121,7 +127,8 @@ export const json = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): Codec<A,
           ? fail("json", `no JSON for a ${typeof value}`)
           : Exit.succeed(encodeUtf8(text))
       }),
-    views: false
+    views: false,
+    text: true
   })
 }
 

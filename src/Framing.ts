@@ -22,6 +22,7 @@ import {
 import { type MakeOptions, makeFraming } from "./internal/framing/make.ts"
 import { type NetstringOptions, netstringFraming } from "./internal/framing/netstring.ts"
 import { noneFraming } from "./internal/framing/none.ts"
+import type { EncodeAll } from "./internal/framing/options.ts"
 import {
   type TypeLayout,
   type TypeLengthValueOptions,
@@ -32,6 +33,7 @@ import { type VarintOptions, varintFraming } from "./internal/framing/varint.ts"
 import { type ChecksumOptions, withChecksumFraming } from "./internal/framing/withChecksum.ts"
 import type { FrameError, OptionProblem, PayloadError } from "./SluiceError.ts"
 
+export { type ContentLengthOptions, contentLength } from "./internal/framing/contentLength.ts"
 export type { AnyOfOptions, DelimiterOptions, LinesOptions } from "./internal/framing/delimited.ts"
 export type { FixedLengthOptions } from "./internal/framing/fixedLength.ts"
 export type { JsonOptions } from "./internal/framing/json.ts"
@@ -40,7 +42,7 @@ export type { FieldWidth, LengthFieldOptions, LengthPrefixedOptions } from "./in
 export type { MakeOptions } from "./internal/framing/make.ts"
 export type { NdjsonOptions } from "./internal/framing/ndjson.ts"
 export type { NetstringOptions } from "./internal/framing/netstring.ts"
-export type { EndPolicy, OversizePolicy } from "./internal/framing/options.ts"
+export type { EncodeAll, EndPolicy, OversizePolicy } from "./internal/framing/options.ts"
 export type { TypeLayout, TypeLengthValueOptions } from "./internal/framing/typeLengthValue.ts"
 export type { MaxLengthOptions } from "./internal/framing/untilEnd.ts"
 export type { VarintOptions } from "./internal/framing/varint.ts"
@@ -92,6 +94,11 @@ export interface Framing {
   readonly makeDecoder: () => FrameDecoder
   /** Appends the frame of `payload` to `out`, or returns why not and leaves `out` as it was. */
   readonly encode: (payload: Uint8Array, out: ByteWriter) => PayloadError | undefined
+  /**
+   * The same for many, where that is faster: appends the frames of `payloads` from index `from` on, until `out` holds
+   * `enough` bytes or a payload comes that `encode` refuses. Returns the index of the first that it did not append.
+   */
+  readonly encodeAll?: EncodeAll
   /** The same framing with another maximum. */
   readonly withMaxLength: (maxLength: number) => Framing
   /** Where a typed protocol finds the number of a frame's type, where the framing has one. */

@@ -30,16 +30,14 @@
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Connection } from "./Connection.ts"
 import type { BroadcastResult } from "./Connections.ts"
-import { GroupTable } from "./internal/groups/groupTable.ts"
-import { decodeOptions, integerOption, withDefault } from "./internal/options.ts"
-import * as Outbound from "./Outbound.ts"
+import { makeGroupTable } from "./internal/groups/makeGroupTable.ts"
+import type * as Outbound from "./Outbound.ts"
 import type { CodecError, GroupLimitReached, InvalidConfig, PayloadError } from "./SluiceError.ts"
 
 /**
@@ -166,25 +164,6 @@ export interface Groups<in out Key, in out Message> {
   readonly changes: Stream.Stream<GroupChange<Key>>
 }
 
-const positive = (maximum: number, value: number) => withDefault(integerOption(1, maximum), value)
-
-const GroupsSettings = Schema.Struct({
-  policy: withDefault(
-    Schema.Unknown.check(
-      Schema.makeFilter((policy) =>
-        typeof policy === "function" || Outbound.isPolicy(policy)
-          ? undefined
-          : "must be a policy of Outbound, or a function from the key to one"
-      )
-    ),
-    Outbound.dropNew
-  ),
-  maxMembers: positive(10_000_000, 100_000),
-  maxGroups: positive(10_000_000, 100_000),
-  maxGroupsPerConnection: positive(1_000_000, 1000),
-  changeBuffer: positive(1_000_000, 1024)
-})
-
 /**
  * Groups that live as long as the scope: at its end all memberships end, and nobody can join any more.
  *
@@ -195,15 +174,7 @@ const GroupsSettings = Schema.Struct({
  */
 export const make = <Key, Message>(
   options: GroupsOptions<Key, Message> = {}
-): Effect.Effect<Groups<Key, Message>, InvalidConfig, Scope.Scope> =>
-  Effect.flatMap(decodeOptions(GroupsSettings, options), (settings) => {
-    const { policy = Outbound.dropNew } = options
-    const policyOf = typeof policy === "function" ? policy : () => policy
-    return Effect.acquireRelease(
-      Effect.sync(() => new GroupTable<Key, Message>(settings, policyOf)),
-      (table) => Effect.sync(() => table.end())
-    )
-  })
+): Effect.Effect<Groups<Key, Message>, InvalidConfig, Scope.Scope> => makeGroupTable(options)
 
 /**
  * Groups as a layer, under a key of one's own.

@@ -1,7 +1,7 @@
 /** A request, whole. */
 
 import type { Head } from "./head.ts"
-import { latin1 } from "./syntax.ts"
+import { latin1, withoutSpace } from "./syntax.ts"
 
 /** What a client says: a request, or before one whose body it holds back, that it would like to hear first. */
 export type Message = Request | Expectation
@@ -28,13 +28,14 @@ export class Request {
   private readonly head: string
   private fields: ReadonlyMap<string, string> | undefined
 
-  constructor(bytes: Uint8Array, start: number, end: number, head: Head) {
+  constructor(bytes: Uint8Array, start: number, end: number, { first, meaning }: Head) {
     const text = latin1(bytes, start, end)
     this.head = text
-    this.method = text.slice(0, head.methodEnd)
-    this.target = text.slice(head.methodEnd + 1, head.targetEnd)
-    this.minor = head.minor
-    this.last = head.close || (head.minor === 0 && !head.keepAlive)
+    const { methodEnd, minor, targetEnd } = first
+    this.method = text.slice(0, methodEnd)
+    this.target = text.slice(methodEnd + 1, targetEnd)
+    this.minor = minor
+    this.last = meaning.close || (minor === 0 && !meaning.keepAlive)
   }
 
   /** The target without its query, and without scheme and host where it is a whole URL. */
@@ -77,7 +78,7 @@ const readFields = (head: string): ReadonlyMap<string, string> => {
   for (const line of head.split("\r\n").slice(1, -2)) {
     const colon = line.indexOf(":")
     const name = line.slice(0, colon).toLowerCase()
-    const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "")
+    const value = withoutSpace(line.slice(colon + 1))
     const before = fields.get(name)
     fields.set(name, before === undefined ? value : `${before}, ${value}`)
   }

@@ -45,9 +45,9 @@ export const isWord = (bytes: Uint8Array, from: number, to: number, word: string
 export const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("latin1")
 
-/** The parts of a list, in small letters. */
+/** The parts of a list, in small letters. Around them may be spaces and tabs, and nothing else that JavaScript would trim. */
 export const listOf = (value: string): ReadonlyArray<string> =>
-  value
-    .toLowerCase()
-    .split(",")
-    .map((part) => part.trim())
+  value.toLowerCase().split(",").map(withoutSpace)
+
+/** A value without the spaces and tabs around it. */
+export const withoutSpace = (value: string): string => value.replace(/^[ \t]+|[ \t]+$/g, "")

@@ -6,6 +6,10 @@ const buffer: typeof Buffer | undefined = globalThis.Buffer
 export const allocate: (size: number) => Uint8Array =
   buffer === undefined ? (size) => new Uint8Array(size) : (size) => buffer.allocUnsafe(size)
 
+/** Allocates memory that nobody shares; `Buffer` has it without clearing, and Node writes it without wrapping it first. */
+export const allocateAlone: (size: number) => Uint8Array =
+  buffer === undefined ? (size) => new Uint8Array(size) : (size) => buffer.allocUnsafeSlow(size)
+
 const textEncoder = new TextEncoder()
 
 /** The UTF-8 bytes of a text. Lone surrogates become U+FFFD. */
@@ -53,7 +57,7 @@ export const hexExcerpt = (bytes: Uint8Array, limit = 32): string => {
 
 /** A copy with memory of its own: not its source's, and not a slab's that ten bytes would keep alive either. */
 export const copyOf = (bytes: Uint8Array): Uint8Array => {
-  const copy = buffer === undefined ? new Uint8Array(bytes.length) : buffer.allocUnsafeSlow(bytes.length)
+  const copy = allocateAlone(bytes.length)
   copy.set(bytes)
   return copy
 }

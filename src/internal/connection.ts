@@ -1,14 +1,13 @@
 /** One peer, as its handler holds it. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import * as Sink from "effect/Sink"
-import * as Stream from "effect/Stream"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
 import { CloseReason } from "../CloseReason.ts"
 import type { Connection, ConnectionStats, SendError, SwitchOptions } from "../Connection.ts"
 import type { Protocol } from "../Protocol.ts"
-import type { ConnectionClosed, InvalidConfig } from "../SluiceError.ts"
+import type { ConnectionClosed, FrameError, InvalidConfig } from "../SluiceError.ts"
 import type { Address, ProxiedBy, TlsDetails, Wire } from "../Transport.ts"
 import type { Agreement } from "../Versions.ts"
 import { AttributeMap } from "./attributes.ts"
@@ -21,6 +20,7 @@ import { Greeting } from "./greeting.ts"
 import { Heartbeat } from "./heartbeat.ts"
 import { InboundQueue } from "./inboundQueue.ts"
 import type { Holding, Switched } from "./leaving.ts"
+import { sinkOf, streamOf } from "./messageStream.ts"
 import { OutboundQueue } from "./outboundQueue.ts"
 import { Reader } from "./reader.ts"
 import { Sender } from "./sender.ts"
@@ -74,6 +74,15 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
     return this
   }
 
+  onUnexpected(error: FrameError): void {
+    this.reader.fail(CloseReason.FrameError({ error }))
+  }
+
+  onSign(answer: boolean): void {
+    this.reader.heard(this.shared.now())
+    if (answer) this.heartbeat?.answered()
+  }
+
   get localAddress(): Address {
     return this.wire.localAddress
   }
@@ -91,11 +100,11 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   }
 
   get messages(): Stream.Stream<In, ConnectionClosed> {
-    return Stream.fromPull(Exit.succeed((this.switched?.left ?? this.inbound).take()))
+    return streamOf(this.switched?.left ?? this.inbound)
   }
 
   get sink(): Sink.Sink<void, Out, never, SendError> {
-    return Sink.forEachArray(this.sendAll)
+    return sinkOf(this.sender.sendBatch)
   }
 
   get send(): Connection<In, Out>["send"] {

@@ -5,8 +5,9 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { CloseReason } from "../CloseReason.ts"
 import type { PolicyName } from "../Outbound.ts"
-import { ConnectionClosed, type MessageError, type UnexpectedPreamble } from "../SluiceError.ts"
+import { ConnectionClosed, type MessageError } from "../SluiceError.ts"
 import type { Wire, WireReceiver } from "../Transport.ts"
+import { interruptBetweenSteps } from "./batchConsumer.ts"
 import { type CloseHook, CloseHooks } from "./closeHooks.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
@@ -69,8 +70,11 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   readonly drainBegun = new Signal()
   /** No more input comes, and all of it is in the inbound queue. */
   readonly inputDone = new Signal()
-  protected reason: CloseReason | undefined
+  /** Bytes from the wire are on their way through. */
+  private turn = false
+  reason: CloseReason | undefined
   protected readonly finished = new Signal()
+  private peerCode: number | undefined
   private closing = false
   private drainReason: CloseReason | undefined
   private lost: Lost | undefined
@@ -97,16 +101,15 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   onData(chunk: Uint8Array): void {
     // What a handler answers within this call leaves in one write at its end.
     this.outbound.cork()
+    this.turn = true
     this.reader.chunk(chunk)
     this.outbound.uncork()
+    this.turn = false
     this.account()
   }
 
-  onUnexpected(error: UnexpectedPreamble): void {
-    this.reader.fail(CloseReason.FrameError({ error }))
-  }
-
-  onEnd(): void {
+  onEnd(code?: number): void {
+    this.peerCode = code
     this.outbound.cork()
     this.reader.end()
     this.outbound.uncork()
@@ -118,9 +121,10 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.account()
   }
 
-  onClose(error: string | undefined): void {
+  onClose(error: string | undefined, code?: number): void {
     if (error !== undefined || !this.reader.endSeen) {
-      const reason = CloseReason.PeerReset({ detail: error ?? "closed without an end" })
+      const detail = error ?? "closed without an end"
+      const reason = CloseReason.PeerReset(code === undefined ? { detail } : { detail, code })
       this.reason ??= reason
       // What was read before is still delivered, even where it waits for its turn.
       this.reader.fail(reason)
@@ -134,7 +138,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   /** The outbound queue hands bytes to the wire. */
   written(): void {
-    this.lastWrite = this.shared.now()
+    // To ask for the time costs as much as to decode a small frame. A turn is at one time, that of its bytes.
+    this.lastWrite = this.turn ? this.reader.lastRead : this.shared.now()
     this.deadlines.wrote(this.lastWrite)
   }
 
@@ -248,7 +253,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.account()
     this.requests?.over(this.closedError())
-    this.handler?.interruptUnsafe()
+    if (this.handler !== undefined) interruptBetweenSteps(this.handler, this.inbound.handling)
     this.greeting?.end()
     this.onEnded?.("broken")
   }
@@ -295,9 +300,10 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   /** Nothing can be sent any more. */
   handlerDone(): void {
-    this.outbound.close()
     this.deadlines.stop()
+    // The writer, which goes on at once, tells the transport why.
     this.reason ??= this.orderlyReason(this.reader.ended)
+    this.outbound.close()
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.requests?.over(this.closedError())
@@ -314,7 +320,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   private orderlyReason(peerEnded: boolean): CloseReason {
     if (this.drainBegun.fired) return this.drainReason ?? CloseReason.ServerStopped()
-    return peerEnded ? CloseReason.PeerClosed() : CloseReason.LocalClosed()
+    if (!peerEnded) return CloseReason.LocalClosed()
+    return CloseReason.PeerClosed(this.peerCode === undefined ? {} : { code: this.peerCode })
   }
 
   /** What requests fail with when no reply can come, though the connection may go on. */

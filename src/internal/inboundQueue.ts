@@ -3,13 +3,20 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Pull from "effect/Pull"
+import * as Pull from "effect/Pull"
 import type { ConnectionClosed } from "../SluiceError.ts"
+import { type ConsumeBatch, Consumer, type Handling } from "./batchConsumer.ts"
 
 /** A batch, or how the input ended: `Done` after an orderly end, the failure otherwise. */
 export type Take<A, E> = Exit.Exit<NonEmptyReadonlyArray<A>, E | Cause.Done>
 
-type Resume<A, E> = (take: Take<A, E>) => void
+/** Somebody who waits for a batch. */
+export interface Taker<A, E> {
+  /** The next batch; the taker waits no more. */
+  readonly take: (batch: NonEmptyReadonlyArray<A>) => void
+  /** No more batches come. `ending` makes what to end with. */
+  readonly end: (ending: () => Take<A, E>) => void
+}
 
 /**
  * Batches in order, with a mark in messages and in bytes.
@@ -27,6 +34,8 @@ export class InboundQueue<A, E = ConnectionClosed> {
   bytes = 0
   /** Is told of each batch that is taken out of the queue, where somebody counts. */
   onTaken: (() => void) | undefined
+  /** Who handles a batch at this moment, outside of its fiber. */
+  handling: Handling | undefined
 
   private readonly maxMessages: number
   private readonly maxBytes: number
@@ -34,7 +43,9 @@ export class InboundQueue<A, E = ConnectionClosed> {
   private readonly onAsked: () => void
   private batches: Array<NonEmptyReadonlyArray<A>> = none
   private sizes: Array<number> = none
-  private takers: Array<Resume<A, E>> = none
+  /** The first who waits, and those behind. Mostly there is one at most. */
+  private taker: Taker<A, E> | undefined
+  private others: Array<Taker<A, E>> = none
   private ending: (() => Take<A, E>) | undefined
 
   /** `onAsked` is told of each taker that has to wait, and may push at once. */
@@ -51,7 +62,7 @@ export class InboundQueue<A, E = ConnectionClosed> {
 
   /** Whether the next batch goes straight to a handler that waits for it. */
   get awaited(): boolean {
-    return this.takers.length > 0
+    return this.taker !== undefined
   }
 
   /** Whether no more batches come. */
@@ -62,8 +73,10 @@ export class InboundQueue<A, E = ConnectionClosed> {
   /** Adds a batch whose frames took `bytes`. After `end` it is dropped. */
   push(batch: NonEmptyReadonlyArray<A>, bytes: number): void {
     if (this.ending !== undefined) return
-    if (this.takers.length > 0) {
-      this.takers.shift()!(Exit.succeed(batch))
+    const { taker } = this
+    if (taker !== undefined) {
+      this.taker = this.others.shift()
+      taker.take(batch)
       return
     }
     if (this.batches === none) {
@@ -114,9 +127,11 @@ export class InboundQueue<A, E = ConnectionClosed> {
   end(ending: () => Take<A, E>): void {
     if (this.ending !== undefined) return
     this.ending = ending
-    const takers = this.takers
-    this.takers = none
-    for (const resume of takers) resume(ending())
+    const { others, taker } = this
+    this.taker = undefined
+    this.others = none
+    taker?.end(ending)
+    for (const other of others) other.end(ending)
   }
 
   /** The next batch, waiting for it where none is here. Takers are served in the order in which they came. */
@@ -125,15 +140,59 @@ export class InboundQueue<A, E = ConnectionClosed> {
       // A fiber may have let others on since it found nothing here.
       const now = this.now()
       if (now !== undefined) return resume(now)
-      if (this.takers === none) this.takers = []
-      this.takers.push(resume)
-      this.onAsked()
-      return Effect.sync(() => {
-        const index = this.takers.indexOf(resume)
-        if (index >= 0) this.takers.splice(index, 1)
-      })
+      const taker: Taker<A, E> = {
+        take: (batch) => resume(Exit.succeed(batch)),
+        end: (ending) => resume(ending())
+      }
+      this.await(taker)
+      return Effect.sync(() => this.forget(taker))
     })
     return Effect.suspend(() => this.now() ?? wait)
+  }
+
+  /** Handles all batches that are left, in order, and then ends as the input did: well, or with its failure. */
+  consume<E2, R>(f: ConsumeBatch<A, E2, R>): Effect.Effect<void, E | E2, R> {
+    return Effect.flatMap(new Consumer(this, f).run(), () => this.outcome())
+  }
+
+  /** Handles all batches that are left, in order. */
+  consumeAll<E2, R>(f: ConsumeBatch<A, E2, R>): Effect.Effect<void, E2, R> {
+    return new Consumer(this, f).run()
+  }
+
+  /** Adds somebody who waits; there is nothing here. */
+  await(taker: Taker<A, E>): void {
+    if (this.taker === undefined) {
+      this.taker = taker
+    } else {
+      if (this.others === none) this.others = []
+      this.others.push(taker)
+    }
+    this.onAsked()
+  }
+
+  /** Somebody waits no more. */
+  forget(taker: Taker<A, E>): void {
+    if (this.taker === taker) {
+      this.taker = this.others.shift()
+      return
+    }
+    const index = this.others.indexOf(taker)
+    if (index >= 0) this.others.splice(index, 1)
+  }
+
+  /** Whether a taker would not have to wait. */
+  get hasNow(): boolean {
+    return this.batches.length > 0 || this.ending !== undefined
+  }
+
+  /** How the input ended, for one who was there to its end. */
+  private outcome(): Exit.Exit<void, E> {
+    const exit = this.ending?.()
+    return exit === undefined || Exit.isSuccess(exit) || Pull.isDoneCause(exit.cause)
+      ? Exit.void
+      : // Without `Done`, which was just ruled out.
+        Exit.failCause(exit.cause as Cause.Cause<E>)
   }
 
   /** What can be had without waiting. */

@@ -1,103 +1,22 @@
-/** The bounded queue between senders and the wire: a control lane and a data lane of encoded frames. */
+/** The bounded queue between senders and the wire. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { ByteWriter, recycle } from "../ByteWriter.ts"
-import type { Framing } from "../Framing.ts"
+import { ByteWriter } from "../ByteWriter.ts"
 import type { PayloadError } from "../SluiceError.ts"
-import type { Wire } from "../Transport.ts"
 import { emptyBytes } from "./bytes.ts"
-import { flushSoon } from "./flushSoon.ts"
 import { FrameLane, shareFrom } from "./frameLane.ts"
-import type { Offer, OutboundHost } from "./outboundHost.ts"
+import type { Offer } from "./outboundHost.ts"
+import { none, OutboundLanes } from "./outboundLanes.ts"
 
 /**
- * Frames are encoded as they are offered, straight into one buffer, and leave in one write.
+ * Frames are encoded as they are offered, straight into the buffer that leaves.
  *
- * While a reader's turn lasts (`cork`) or until the end of the microtask, offers only collect; then `flush` hands
- * all of them to the wire at once. The wire says when it has enough; until it drains, nothing more is handed over
- * and the queue fills. Full means `maxMessages` or `maxBytes` wait, bytes that the wire holds undrained included.
- *
- * One buffer knows no messages. From one that a policy may drop or replace later until the next flush, frames wait
- * apart, in a lane behind that buffer.
+ * The queue is full when `maxMessages` or `maxBytes` wait, bytes that the wire holds undrained included.
  */
-export class OutboundQueue {
-  /** Data messages waiting here; control frames do not count. */
-  messages = 0
-  /** Data messages handed to the wire since the beginning. */
-  messagesWritten = 0
-  /** Bytes handed to the wire since the beginning. */
-  bytesWritten = 0
-  /** True from a write that filled the wire until it drained. */
-  blocked = false
-  /** Data messages that still waited here when the wire broke; undefined where there were none. */
-  abandoned: number | undefined
-
-  private readonly wire: Wire
-  private framing: Framing
-  private readonly maxMessages: number
-  private readonly maxBytes: number
-  private readonly host: OutboundHost
-  private readonly data = new ByteWriter()
-  private control: ByteWriter | undefined
-  /** Holds something whenever it is there. */
-  private lane: FrameLane | undefined
-  private undrained = 0
-  private corks = 0
-  private scheduled = false
-  private closed = false
-  private senders: Array<() => void> = none
-  private receipts: Array<() => void> = none
-  private wakeWriter: (() => void) | undefined
-
-  constructor(
-    wire: Wire,
-    framing: Framing,
-    limits: { readonly maxMessages: number; readonly maxBytes: number },
-    host: OutboundHost
-  ) {
-    this.wire = wire
-    this.framing = framing
-    this.maxMessages = limits.maxMessages
-    this.maxBytes = limits.maxBytes
-    this.host = host
-  }
-
-  /** Bytes of control frames waiting here. */
-  get controlBytes(): number {
-    return this.control?.length ?? 0
-  }
-
-  /** Bytes waiting here. */
-  get waitingBytes(): number {
-    return this.dataBytes + (this.control?.length ?? 0)
-  }
-
-  /** Bytes waiting here, and those that the wire took without draining. */
-  get bytes(): number {
-    return this.waitingBytes + this.undrained
-  }
-
-  /** Bytes that stay beyond this turn, for the wire takes no more. */
-  get held(): number {
-    return this.blocked ? this.bytes : 0
-  }
-
+export class OutboundQueue extends OutboundLanes {
   /** Whether nothing waits, neither here nor undrained in the wire, and no sender is suspended. */
   get idle(): boolean {
     return this.bytes === 0 && this.senders.length === 0
-  }
-
-  get full(): boolean {
-    return this.messages >= this.maxMessages || this.bytesFull
-  }
-
-  /** Whether the mark in bytes is reached. A batch that was begun below the mark in messages only minds this one. */
-  get bytesFull(): boolean {
-    return this.dataBytes + this.undrained >= this.maxBytes
-  }
-
-  private get dataBytes(): number {
-    return this.lane === undefined ? this.data.length : this.data.length + this.lane.bytes
   }
 
   /**
@@ -117,6 +36,22 @@ export class OutboundQueue {
     this.messages++
     this.schedule()
     return "queued"
+  }
+
+  /**
+   * Appends the frames of a batch from index `from` on, and returns the index of the first that it did not: nobody wants
+   * it any more where the queue is closed, and else `offer` tells what is the matter with it.
+   */
+  offerAll(payloads: ReadonlyArray<Uint8Array>, from: number, admitted: boolean): number {
+    const { encodeAll } = this.framing
+    if (encodeAll === undefined || this.closed || this.lane !== undefined) return from
+    if (!admitted && (this.senders.length > 0 || this.full)) return from
+    const next = encodeAll(payloads, from, this.maxBytes - this.undrained, this.data)
+    if (next > from) {
+      this.messages += next - from
+      this.schedule()
+    }
+    return next
   }
 
   /** Appends frames that were encoded elsewhere, for `count` messages; for broadcasts. */
@@ -232,90 +167,6 @@ export class OutboundQueue {
     })
   }
 
-  /** Offers collect until `uncork`. */
-  cork(): void {
-    this.corks++
-  }
-
-  /** The end of a turn: what it offered leaves in one write. */
-  uncork(): void {
-    this.corks--
-    if (this.corks === 0) this.flush()
-  }
-
-  /** Hands everything that waits to the wire in one write, control lane first, unless the wire is full. */
-  flush(): void {
-    if (this.blocked) return
-    const control = this.control
-    if (control !== undefined) {
-      this.control = undefined
-      this.write(control.take())
-      if (this.blocked) return
-    }
-    if (this.lane !== undefined) {
-      this.lane.drainTo(this.data)
-      this.lane = undefined
-    }
-    if (this.data.length === 0) return
-    this.messagesWritten += this.messages
-    this.messages = 0
-    this.write(this.data.take())
-    if (!this.blocked) this.wakeSenders()
-  }
-
-  /** From now on offers are of another framing. What waits keeps its form and leaves before all that comes. */
-  enter(framing: Framing): void {
-    this.seal()
-    this.framing = framing
-    this.wakeSenders()
-  }
-
-  /**
-   * Hands all that waits to the wire, however much that has already, and then nothing more until `drained`. Calls back
-   * once the kernel has all of it.
-   */
-  hold(written: () => void): void {
-    this.seal()
-    const bytes = this.control?.take() ?? emptyBytes
-    this.control = undefined
-    if (this.receipts === none) this.receipts = []
-    this.receipts.push(written)
-    this.write(bytes)
-    if (this.blocked) return
-    this.blocked = true
-    this.host.outboundBlocked()
-  }
-
-  /** What waits in either lane goes first and in its order, ahead of control frames that come later too. */
-  private seal(): void {
-    this.lane?.drainTo(this.data)
-    this.lane = undefined
-    if (this.data.length === 0) return
-    this.control ??= new ByteWriter()
-    this.control.writeBytes(this.data.take())
-    this.messagesWritten += this.messages
-    this.messages = 0
-  }
-
-  /** The wire has room again. */
-  drained(): void {
-    this.blocked = false
-    this.undrained = 0
-    this.flush()
-    this.wakeSenders()
-    this.wakeWriter?.()
-  }
-
-  /** Takes no more. What waits can still be flushed; suspended senders are let on to find it closed. */
-  close(): void {
-    if (this.closed) return
-    this.closed = true
-    const senders = this.senders
-    this.senders = none
-    for (const wake of senders) wake()
-    this.wakeWriter?.()
-  }
-
   /** The writer fiber's wait: until the wire has room again, or the queue is closed and can be finished. */
   awaitWork(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
@@ -327,24 +178,6 @@ export class OutboundQueue {
     })
   }
 
-  /** The wire is gone: drops what waits, lets the writer finish and suspended senders find the queue closed. */
-  abandon(): void {
-    if (this.messages > 0) this.abandoned = this.messages
-    this.data.take()
-    this.lane = undefined
-    this.control = undefined
-    this.messages = 0
-    this.undrained = 0
-    this.blocked = false
-    this.close()
-    this.wakeWriter?.()
-  }
-
-  /** Whether the writer has nothing left to do. */
-  get finished(): boolean {
-    return this.closed && this.bytes === 0
-  }
-
   private append(payload: Uint8Array): PayloadError | undefined {
     if (this.lane === undefined) return this.framing.encode(payload, this.data)
     const frame = this.frame(payload)
@@ -352,49 +185,4 @@ export class OutboundQueue {
     this.lane.push(frame)
     return undefined
   }
-
-  private write(bytes: Uint8Array): void {
-    this.bytesWritten += bytes.length
-    this.host.written()
-    // Receipts are for data, which still waits while the control lane goes first.
-    const receipts = this.dataBytes === 0 ? this.receipts : none
-    if (receipts !== none) this.receipts = none
-    const written =
-      receipts === none
-        ? undefined
-        : () => {
-            for (const receipt of receipts) receipt()
-          }
-    if (!this.wire.write(bytes, written)) {
-      this.blocked = true
-      this.undrained = bytes.length
-      this.host.outboundBlocked()
-    } else if (this.wire.unsent === 0) {
-      // The kernel took it all within the call.
-      recycle(bytes)
-    }
-  }
-
-  // Outside a reader's turn what was offered leaves at the end of the microtask, in one write.
-  private schedule(): void {
-    if (this.corks > 0) return
-    if (this.blocked) this.host.account()
-    if (this.scheduled) return
-    this.scheduled = true
-    flushSoon(this)
-  }
-
-  /** The end of the microtask. The writer fiber is needed only for what comes behind: the end of our side. */
-  flushNow(): void {
-    this.scheduled = false
-    this.flush()
-    if (this.closed && !this.blocked) this.wakeWriter?.()
-  }
-
-  private wakeSenders(): void {
-    while (this.senders.length > 0 && !this.full) this.senders.shift()!()
-  }
 }
-
-// Shared by all empty queues, so that an idle connection holds no arrays. Never written to.
-const none: Array<never> = []

@@ -83,12 +83,17 @@ export class Reader<In, Out> {
     return (this.paused ? this.pausedAt : now) - this.pausedTotal
   }
 
+  /** The peer gave a sign of life. */
+  heard(now: number): void {
+    this.lastRead = now
+    this.readSince = this.clock(now)
+  }
+
   /** The next bytes from the wire. */
   chunk(chunk: Uint8Array): void {
     this.bytesIn += chunk.length
     const now = this.connection.shared.now()
-    this.lastRead = now
-    this.readSince = this.clock(now)
+    this.heard(now)
     const { decoder, rate, steps } = this
     // Once stopped we read only to see the peer's end.
     if (decoder === undefined) return
@@ -269,9 +274,11 @@ export class Reader<In, Out> {
    */
   private frames(read: Array<Uint8Array>, chunkLength: number, wireBytes: number): void {
     const frames = this.unpinned(read, chunkLength)
-    const { messageFrames, perTurn } = this.connection.shared
-    // Messages do not say how long they were.
-    const bytes = messageFrames ? wireBytes : totalLength(frames)
+    const { inbound, shared } = this.connection
+    const { messageFrames, perTurn } = shared
+    // Messages do not say how long they were, and of those that are taken at once nobody asks.
+    const atOnce = inbound.awaited && this.rest === undefined && frames.length <= perTurn
+    const bytes = messageFrames || atOnce ? wireBytes : totalLength(frames)
     if (this.rest !== undefined) {
       this.rest.add(frames, bytes)
       return

@@ -28,7 +28,10 @@ export const runConnection: <In, Out, R>(
     ),
     now
   )
-  yield* Effect.forkChild(runWriter(connection.outbound, connection.wire), now)
+  yield* Effect.forkChild(
+    runWriter(connection.outbound, connection.wire, () => connection.reason),
+    now
+  )
   if (connection.heartbeat?.active === true)
     yield* Effect.forkChild(greeted(connection, connection.heartbeat.run()), now)
   const handlerFiber = yield* Effect.forkChild(

@@ -46,12 +46,15 @@ export class Sender<Out> {
   }
 
   get send(): Send<Out> {
-    const policy = this.ownPolicy
-    this.boundSend ??=
-      policy === undefined
-        ? (message) => Effect.suspend(() => this.sendNow(message))
-        : (message) => Effect.asVoid(Effect.suspend(() => this.sendUnder(message, policy)))
+    this.boundSend ??= this.bindSend()
     return this.boundSend
+  }
+
+  private bindSend(): Send<Out> {
+    const policy = this.ownPolicy
+    return policy === undefined
+      ? (message) => Effect.suspend(() => this.sendNow(message))
+      : (message) => Effect.asVoid(Effect.suspend(() => this.sendUnder(message, policy)))
   }
 
   get sendAll(): SendAll<Out> {
@@ -61,6 +64,11 @@ export class Sender<Out> {
         ? (messages) => Effect.suspend(() => this.sendFrom(messages, 0, false))
         : (messages) => forEachEager(messages, (message) => this.sendUnder(message, policy))
     return this.boundSendAll
+  }
+
+  /** The same for who runs its result in the very call that makes it: it sends at once what need not wait. */
+  get sendBatch(): (messages: ReadonlyArray<Out>) => Effect.Effect<void, SendError> {
+    return this.ownPolicy === undefined ? (messages) => this.sendFrom(messages, 0, false) : this.sendAll
   }
 
   get sendWith(): Connection<never, Out>["sendWith"] {
@@ -179,6 +187,15 @@ export class Sender<Out> {
     return message as unknown as Uint8Array
   }
 
+  /** Messages that are payloads, many at once. Returns the first that has to go alone. */
+  private sendPayloads(messages: ReadonlyArray<Out>, from: number, admitted: boolean): number {
+    // Only with the codec whose messages are payloads.
+    const payloads = messages as ReadonlyArray<unknown> as ReadonlyArray<Uint8Array>
+    const next = this.host.outbound.offerAll(payloads, from, admitted)
+    this.encoded += next - from
+    return next
+  }
+
   private outboundError(index: number, issue: CodecError | PayloadError): MessageError {
     return new MessageError({ connection: this.host.id, direction: "outbound", index, issue, excerpt: "" })
   }
@@ -206,7 +223,8 @@ export class Sender<Out> {
     admitted: boolean
   ): Effect.Effect<void, SendError> {
     const { outbound, shared } = this.host
-    for (let i = from; i < messages.length; i++) {
+    const first = shared.identityOut ? this.sendPayloads(messages, from, admitted) : from
+    for (let i = first; i < messages.length; i++) {
       // Within the bounds, see the loop.
       const message = messages[i] as Out
       let payload: Uint8Array

@@ -1,14 +1,14 @@
 /** A connection that has switched, as whoever speaks its new protocol holds it. */
 import type * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Sink from "effect/Sink"
-import * as Stream from "effect/Stream"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
 import type { Connection, ConnectionStats, SendError } from "../Connection.ts"
 import type { ConnectionClosed } from "../SluiceError.ts"
 import type { Address, ProxiedBy, TlsDetails } from "../Transport.ts"
 import type { Agreement } from "../Versions.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
+import { sinkOf, streamOf } from "./messageStream.ts"
 import { Sender } from "./sender.ts"
 import { startTls } from "./startTls.ts"
 
@@ -25,11 +25,11 @@ export class SwitchedConnection<In, Out> implements Connection<In, Out> {
   }
 
   get messages(): Stream.Stream<In, ConnectionClosed> {
-    return Stream.fromPull(Exit.succeed(this.inbound.take()))
+    return streamOf(this.inbound)
   }
 
   get sink(): Sink.Sink<void, Out, never, SendError> {
-    return Sink.forEachArray(this.sendAll)
+    return sinkOf(this.sender.sendBatch)
   }
 
   get send(): Connection<In, Out>["send"] {

@@ -28,6 +28,10 @@ const all = [
   rigs.memoryOneByte,
   rigs.memoryCutDelayed,
   rigs.socket,
+  rigs.webSocket,
+  rigs.webSocketStream,
+  rigs.webSocketCompressed,
+  rigs.webSocketCut,
   rigs.udp
 ]
 

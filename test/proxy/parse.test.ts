@@ -306,6 +306,16 @@ describe("what is written", () => {
     { arbitrary: { runs: 400 } }
   )
 
+  it("names ends of datagrams by version 2", () => {
+    const end = { _tag: "Udp", host: "192.0.2.1", port: 53 } as const
+    const header = headerOf(encoded({ source: end, destination: end }))
+    assert.deepStrictEqual([header.source, header.transport], [end, "datagram"])
+    assert.strictEqual(
+      Buffer.from(encoded({ version: 1, source: end, destination: end })).toString(),
+      "PROXY UNKNOWN\r\n"
+    )
+  })
+
   it("names nobody where there is nobody to name", () => {
     assert.strictEqual(Buffer.from(encoded({ version: 1 })).toString(), "PROXY UNKNOWN\r\n")
     assert.strictEqual(headerOf(encoded({})).source._tag, "Unknown")

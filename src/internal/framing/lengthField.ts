@@ -122,6 +122,9 @@ export const lengthFieldFraming = (options: LengthFieldOptions, name: string): F
     problems: noProblems,
     makeDecoder: () => new LengthFieldDecoder(layout),
     encode: (payload, out) => encoder.encode(payload, out),
+    ...(encoder.isPlain && {
+      encodeAll: (payloads, from, enough, out) => encoder.encodeAll(payloads, from, enough, out)
+    }),
     withMaxLength
   }
 }
@@ -211,6 +214,42 @@ class LengthFieldEncoder {
       out.setUint(start + offset, body - adjustment, width, byteOrder)
     }
     return undefined
+  }
+
+  /** Whether a frame is four bytes of length in the usual order and the payload behind them. */
+  get isPlain(): boolean {
+    const { byteOrder, header, offset, strip, width } = this.layout
+    return offset === 0 && width === 4 && byteOrder === "big" && strip === header
+  }
+
+  /** For a plain layout: measures first, and then writes all of it without a call for each. */
+  encodeAll(payloads: ReadonlyArray<Uint8Array>, from: number, enough: number, out: ByteWriter): number {
+    const { adjustment, maxLength } = this.layout
+    const { minimum } = this
+    const most = Math.min(maxLength, this.widest)
+    const room = enough - out.length
+    let to = from
+    let total = 0
+    while (to < payloads.length && total < room) {
+      const { length } = payloads[to]!
+      if (length < minimum || length > most) break
+      total += 4 + length
+      to++
+    }
+    if (to === from) return to
+    let at = out.reserve(total)
+    const bytes = out.bytes
+    for (let i = from; i < to; i++) {
+      const payload = payloads[i]!
+      const value = payload.length - adjustment
+      bytes[at] = value >>> 24
+      bytes[at + 1] = value >>> 16
+      bytes[at + 2] = value >>> 8
+      bytes[at + 3] = value
+      bytes.set(payload, at + 4)
+      at += 4 + payload.length
+    }
+    return to
   }
 }
 

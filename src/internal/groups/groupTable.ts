@@ -38,11 +38,18 @@ export class GroupTable<Key, Message> implements Groups<Key, Message> {
   private readonly table = new Map<Key, Group<Key, Message>>()
   private readonly belongings = new Map<Peer, Belonging<Key, Message>>()
   private readonly told: Hub<GroupChange<Key>>
+  private readonly observe: ((change: GroupChange<Key>) => void) | undefined
   private ended = false
 
-  constructor(limits: Limits, policyOf: (key: Key) => Policy<Message>) {
+  /** `observe` hears of every change at once, before anybody else. */
+  constructor(
+    limits: Limits,
+    policyOf: (key: Key) => Policy<Message>,
+    observe?: (change: GroupChange<Key>) => void
+  ) {
     this.limits = limits
     this.policyOf = policyOf
+    this.observe = observe
     this.told = new Hub(limits.changeBuffer)
   }
 
@@ -177,6 +184,7 @@ export class GroupTable<Key, Message> implements Groups<Key, Message> {
   }
 
   private tell(change: GroupChange<Key>): void {
+    this.observe?.(change)
     if (this.told.active) this.told.publish(change)
   }
 

@@ -2,10 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
-import * as Stream from "effect/Stream"
 import type { Connection } from "../../Connection.ts"
 import type { ConnectionClosed } from "../../SluiceError.ts"
 import { forEachEager } from "../forEachEager.ts"
+import { forEachBatch } from "../messageStream.ts"
 import { settled } from "../settled.ts"
 import { runFlow } from "./flow.ts"
 
@@ -111,11 +111,11 @@ const run = <In, Out, E, R>(
   }
   if (openBatch !== undefined) {
     return Effect.flatMap(openBatch(connection), (handle) =>
-      Stream.runForEachArray(connection.messages, handle)
+      forEachBatch(connection.messages, (batch) => handle(batch))
     )
   }
   const each = (handle: Handle<In, E, R>) =>
-    Stream.runForEachArray(connection.messages, (batch) => forEachEager(batch, handle))
+    forEachBatch(connection.messages, (batch, consumer) => forEachEager(batch, handle, consumer))
   const opened = open(connection)
   const exit = settled(opened)
   return exit !== undefined && Exit.isSuccess(exit) ? each(exit.value) : Effect.flatMap(opened, each)
