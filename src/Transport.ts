@@ -13,11 +13,14 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { CloseReason } from "./CloseReason.ts"
 import type { Framing } from "./Framing.ts"
+import type { Datagrams, DroppedDatagrams } from "./internal/datagram/models.ts"
 import type { ProxiedBy } from "./internal/proxy/models.ts"
+import type { TlsDetails } from "./internal/tlsDetails.ts"
 import type { FrameError, InvalidConfig, TransportError } from "./SluiceError.ts"
 import type { StartTlsOptions } from "./Tls.ts"
 
 export type { ProxiedBy, ProxyHeader, ProxySsl, ProxyValues } from "./internal/proxy/models.ts"
+export type { CertificateNames, PeerCertificate, TlsDetails } from "./internal/tlsDetails.ts"
 
 /**
  * Where an end of a connection is.
@@ -30,10 +33,13 @@ export type Address =
   | { readonly _tag: "Udp"; readonly host: string; readonly port: number }
   | { readonly _tag: "Unix"; readonly path: string }
   | { readonly _tag: "Memory"; readonly name: string }
+  | { readonly _tag: "Stdio" }
+  | { readonly _tag: "Process"; readonly command: string; readonly pid: number }
   | { readonly _tag: "Unknown" }
 
 /**
- * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `udp:127.0.0.1:7000`, `unix:/run/chat.sock`, `memory:chat`.
+ * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `udp:127.0.0.1:7000`, `unix:/run/chat.sock`, `memory:chat`,
+ * `stdio`, `process:sort[4711]`.
  *
  * @category formatting
  * @since 0.1.0
@@ -48,6 +54,10 @@ export const formatAddress = (address: Address): string => {
       return `unix:${address.path}`
     case "Memory":
       return `memory:${address.name}`
+    case "Stdio":
+      return "stdio"
+    case "Process":
+      return `process:${address.command}[${address.pid}]`
     case "Unknown":
       return "unknown"
   }
@@ -55,63 +65,6 @@ export const formatAddress = (address: Address): string => {
 
 const hostAndPort = ({ host, port }: { readonly host: string; readonly port: number }): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
-
-/**
- * What TLS agreed on with the peer of a connection.
- *
- * @category models
- * @since 0.1.0
- */
-export interface TlsDetails {
-  /** `TLSv1.3`. */
-  readonly protocol: string
-  /** The protocol that ALPN chose. */
-  readonly applicationProtocol: string | undefined
-  /** The name the client asked for (SNI). */
-  readonly serverName: string | undefined
-  /** Whether the peer showed a certificate that our authorities vouch for, now or when the session began. */
-  readonly authorized: boolean
-  /** Whether a session was resumed, by a ticket or an id, without a whole handshake. */
-  readonly resumed: boolean
-  /** The peer's certificate: subject, issuer and fingerprint, where it showed one. */
-  readonly peerCertificate: PeerCertificate | undefined
-}
-
-/**
- * Whom a certificate is made out to, by kind: the subject alternative names (RFC 5280, section 4.2.1.6).
- *
- * @category models
- * @since 0.1.0
- */
-export interface CertificateNames {
-  readonly dns: ReadonlyArray<string>
-  readonly ip: ReadonlyArray<string>
-  /** SPIFFE ids are among these. */
-  readonly uri: ReadonlyArray<string>
-  readonly email: ReadonlyArray<string>
-}
-
-/**
- * The certificate a TLS peer showed.
- *
- * @category models
- * @since 0.1.0
- */
-export interface PeerCertificate {
-  /** Subject as attributes: `{ CN: "device-7", O: "Example" }`. */
-  readonly subject: Readonly<Record<string, string>>
-  readonly issuer: Readonly<Record<string, string>>
-  /** Subject alternative names as OpenSSL prints them: `DNS:device-7, IP Address:127.0.0.1`. */
-  readonly subjectAltName: string | undefined
-  /** The same by kind; all empty where OpenSSL's text cannot be understood. */
-  readonly names: CertificateNames
-  /** In hexadecimal digits. */
-  readonly serialNumber: string
-  readonly validFrom: Date
-  readonly validTo: Date
-  /** SHA-256 of the certificate, colon separated. */
-  readonly fingerprint256: string
-}
 
 /**
  * What a wire tells its connection. Plain calls on the hot path: a fiber wake-up per chunk would cost more than
@@ -193,58 +146,7 @@ export interface Wire {
   readonly refuse?: ((error: FrameError) => void) | undefined
 }
 
-/**
- * What a transport says of itself that carries datagrams, and no stream of bytes.
- *
- * Each `onData` of its wires is one datagram. What a `write` of them takes are any number of datagrams, each behind its
- * length as four bytes, the most significant first. Servers and clients see to both: every message is sent in a datagram
- * of its own, and every datagram that comes is a complete input for the framing.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Datagrams {
-  /** The most bytes in one of them. A longer one is not written: its sender fails with `DatagramTooLong`. */
-  readonly maxLength: number
-}
-
-/**
- * Why datagrams were dropped.
- *
- * - `tooLong`: longer than the listener's `maxDatagram`
- * - `noFrame`: not whole frames of the framing; the whole ones before the mistake were taken, where the peer was known
- * - `peers`: from somebody new, while there are `maxPeers`
- * - `newPeers`: from somebody new, beyond `newPeersPerSecond`
- * - `slow`: more waited for a connection that does not read than may
- * - `amplification`: to a peer that had sent too little for an answer so long
- * - `unsendable`: the system did not take them
- *
- * @category models
- * @since 0.1.0
- */
-export type DatagramCause =
-  | "tooLong"
-  | "noFrame"
-  | "peers"
-  | "newPeers"
-  | "slow"
-  | "amplification"
-  | "unsendable"
-
-/**
- * Datagrams that were dropped for the same reason: so many, with so many bytes. Where they are of several peers,
- * `remoteAddress` and `detail` are of the first.
- *
- * @category models
- * @since 0.1.0
- */
-export interface DroppedDatagrams {
-  readonly remoteAddress: Address
-  readonly cause: DatagramCause
-  readonly datagrams: number
-  readonly bytes: number
-  readonly detail: string
-}
+export type { DatagramCause, Datagrams, DroppedDatagrams } from "./internal/datagram/models.ts"
 
 /**
  * How a wire changes from plain text to TLS, for a connection that drives it.
@@ -287,6 +189,11 @@ export interface Listening {
    * whom nobody has accepted yet would see a reset from `close`. A transport that keeps nobody waiting has none.
    */
   readonly sweep?: Effect.Effect<void> | undefined
+  /**
+   * Stops accepting until somebody listens again, for a listener that `close` ends for good: peers wait meanwhile. A
+   * suspended server calls it in the place of `close`, and `close` when it is stopped.
+   */
+  readonly hold?: Effect.Effect<void> | undefined
 }
 
 /**
@@ -298,6 +205,8 @@ export interface Listening {
  * - `ProxyHeader`: it sent no header of the PROXY protocol, or a bad one, or is none of the proxies that may
  * - `PlainText`: it does not speak TLS, where only TLS is spoken
  * - `Handshake`: TLS came to no agreement
+ * - `Gone`: it left, in whatever way, without having sent anything; as load balancers do that look after a server. Not
+ *   worth a warning
  * - `Timeout`: it took too long for one of these
  * - `Unknown`: the transport does not tell
  *
@@ -311,6 +220,7 @@ export type AcceptFailure =
   | "ProxyHeader"
   | "PlainText"
   | "Handshake"
+  | "Gone"
   | "Timeout"
   | "Unknown"
 

@@ -80,6 +80,8 @@ export interface PlainTextOptions {
   readonly clientHello?: "refuse" | "data" | undefined
 }
 
+export { type ActivatedOptions, layerActivated } from "./internal/node/activated.ts"
+
 /**
  * How to listen on TCP.
  *

@@ -26,6 +26,7 @@ const layers = [
   "Groups",
   "Handler",
   "Requests",
+  "JsonRpc",
   "Delivery",
   "Workers",
   "Offload",
@@ -37,6 +38,7 @@ const layers = [
   "Alpn",
   "Multicore",
   "TransportUdp",
+  "TransportStdio",
   "TransportMemory",
   "TransportSocket",
   "TransportWebSocket"

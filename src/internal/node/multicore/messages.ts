@@ -26,6 +26,8 @@ const AddressShape = Schema.Union([
   Schema.TaggedStruct("Unix", { path: Schema.String }),
   Schema.TaggedStruct("Memory", { name: Schema.String }),
   Schema.TaggedStruct("Udp", { host: Schema.String, port: Count }),
+  Schema.TaggedStruct("Stdio", {}),
+  Schema.TaggedStruct("Process", { command: Schema.String, pid: Count }),
   Schema.TaggedStruct("Unknown", {})
 ])
 
@@ -148,6 +150,7 @@ const FailureName = Schema.Literals([
   "ConnectionRefused",
   "ConnectionReset",
   "UnknownHost",
+  "CommandNotFound",
   "Timeout",
   "BadCertificate",
   "UnreadableFile",
