@@ -8,6 +8,7 @@ import type { Handshake } from "../../../TransportWebSocket.ts"
 import { Arrivals } from "../../webSocket/arrivals.ts"
 import { closingOf, describeCode, isOrderly } from "../../webSocket/closeCodes.ts"
 import { eachMessage } from "../../webSocket/departures.ts"
+import { goesAsText, mayCome } from "../../webSocket/settings.ts"
 import { errorCode } from "../nodeError.ts"
 import type { SocketSettings } from "./settings.ts"
 import type { CloseKeeper, KeptSocket } from "./socket.ts"
@@ -124,7 +125,7 @@ export class WebSocketWire implements Wire, CloseKeeper {
     // Frames of one turn leave in one write.
     stream.cork()
     eachMessage(bytes, settings.messages === "stream", (message, text, last) =>
-      webSocket.send(message, { binary: !this.asText(text) }, last ? this.handleSent : undefined)
+      webSocket.send(message, { binary: !goesAsText(settings, text) }, last ? this.handleSent : undefined)
     )
     stream.uncork()
     const room = webSocket.bufferedAmount <= highWaterMark
@@ -173,20 +174,15 @@ export class WebSocketWire implements Wire, CloseKeeper {
     })
   }
 
-  private asText(marked: boolean): boolean {
-    const { messages } = this.settings
-    return messages === "text" || (messages === "auto" && marked)
-  }
-
   private handleMessage(data: Buffer, text: boolean): void {
     if (this.released || this.broken !== undefined) return
-    const { maxMessageBytes, messages } = this.settings
-    if ((messages === "text" && !text) || (messages === "binary" && text)) {
+    const { settings } = this
+    if (!mayCome(settings, text)) {
       this.blame(1003, new FrameCorrupted({ detail: `a ${text ? "text" : "binary"} message` }))
       return
     }
     this.arrivals.message(data, text)
-    if (this.arrivals.bytes > maximumWaiting + maxMessageBytes) {
+    if (this.arrivals.bytes > maximumWaiting + settings.maxMessageBytes) {
       this.blame(1009, new FrameTooLong({ limit: maximumWaiting, seen: this.arrivals.bytes }))
     }
   }
