@@ -253,6 +253,7 @@ const logEnd = <In, Out>(connection: ConnectionImpl<In, Out>, reason: CloseReaso
       return Effect.logError(`${who()}: the handler failed`, reason.cause)
     case "FrameError":
     case "MessageError":
+    case "TlsFailed":
       return Effect.logInfo(`${who()}: ${reason.error.message}`)
     default:
       return Effect.void

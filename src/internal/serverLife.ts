@@ -65,7 +65,8 @@ export class ServerLife<In, Out, E, R> {
       onWire: (wire) => this.gate.arrive(wire),
       onError: ({ address, detail, kind = "Unknown" }) => {
         if (events.active) events.publish(ServerEvent.AcceptFailed({ address, kind, detail }))
-        connections.run(Effect.logWarning(`${formatAddress(address)} did not become a connection: ${detail}`))
+        const log = kind === "Gone" ? Effect.logDebug : Effect.logWarning
+        connections.run(log(`${formatAddress(address)} did not become a connection: ${detail}`))
       },
       holdsFrame: (datagram) => holdsFrame(parts.shared.framing, datagram),
       onDropped: (dropped) => {

@@ -7,7 +7,7 @@ import * as Server from "../../src/Server.ts"
 import { NotCertified } from "../../src/SluiceError.ts"
 import type { TlsServerOptions } from "../../src/Tls.ts"
 import type { TcpTlsOptions } from "../../src/TransportNode.ts"
-import { connectTcp, Text } from "../proxy/support.ts"
+import { connectTcp, serve as plainServe, Text } from "../proxy/support.ts"
 import { eventually } from "../support/pair.ts"
 import { certificates, type Issued, removeCertificates } from "../transport/certificates.ts"
 import { portOf } from "../transport/rigs.ts"
@@ -109,6 +109,46 @@ describe("a client's certificate", () => {
       socket.write("hello\n")
       yield* eventually(() => text() === "no: NotCertified\n", "the farewell")
       assert.propertyVal(rejections[0], "reason", "plain")
+    })
+  )
+
+  it.live("is not there, or not trusted, for who comes back without one", () =>
+    Effect.gen(function* () {
+      const { port, rejections } = yield* serve()
+      for (const options of [{}, shown(certificates().stranger)]) {
+        for (const maxVersion of ["TLSv1.3", "TLSv1.2"] as const) {
+          const first = yield* shake(port, { ...options, maxVersion })
+          yield* eventually(() => first.heard() !== "", "the farewell")
+          const session = first.session()
+          assert(session !== undefined)
+          const again = yield* shake(port, { maxVersion, session })
+          assert.isTrue(again.resumed)
+          again.socket.write("back\n")
+          yield* eventually(() => again.heard() === "no: NotCertified\n", "the farewell")
+        }
+      }
+      assert.lengthOf(rejections, 8)
+    })
+  )
+
+  it.live("never makes a client authorized who has none, though its session is resumed", () =>
+    Effect.gen(function* () {
+      const { port, seen } = yield* plainServe(
+        secure({ ...identity(), clientCertificate: "request", ca: certificates().authority.certificate })
+      )
+      const first = yield* shake(port)
+      yield* eventually(() => first.heard() !== "", "the greeting")
+      const session = first.session()
+      assert(session !== undefined)
+      assert.isTrue((yield* shake(port, { session })).resumed)
+      yield* eventually(() => seen.length === 2, "the connections")
+      assert.deepStrictEqual(
+        seen.map(({ tls }) => [tls?.resumed, tls?.authorized]),
+        [
+          [false, false],
+          [true, false]
+        ]
+      )
     })
   )
 

@@ -114,7 +114,7 @@ export class Reception {
         if (secure) this.handshake(arrival, tls)
         else this.deliverPlain(arrival, refusesHeader)
       },
-      ended: () => arrivals.refuse(arrival, "Unknown", "ended before its first byte")
+      ended: () => arrivals.leave(arrival, "Unknown", "ended before its first byte")
     })
     const silent = () => {
       stop()

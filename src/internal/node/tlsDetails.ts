@@ -36,11 +36,15 @@ const nameOr = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined
 
 /** Everything about the agreement. `serverName` is what the client asked for. */
-export const tlsDetails = (socket: Tls.TLSSocket, serverName: unknown): TlsDetails => ({
-  protocol: socket.getProtocol() ?? "unknown",
-  applicationProtocol: nameOr(socket.alpnProtocol),
-  serverName: nameOr(serverName),
-  authorized: socket.authorized,
-  resumed: socket.isSessionReused(),
-  peerCertificate: peerCertificate(socket)
-})
+export const tlsDetails = (socket: Tls.TLSSocket, serverName: unknown): TlsDetails => {
+  const certificate = peerCertificate(socket)
+  return {
+    protocol: socket.getProtocol() ?? "unknown",
+    applicationProtocol: nameOr(socket.alpnProtocol),
+    serverName: nameOr(serverName),
+    // Node takes every client for authorized whose session of TLS 1.3 was resumed, those without a certificate too.
+    authorized: socket.authorized && certificate !== undefined,
+    resumed: socket.isSessionReused(),
+    peerCertificate: certificate
+  }
+}
