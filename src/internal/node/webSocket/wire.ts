@@ -11,7 +11,7 @@ import { eachMessage } from "../../webSocket/departures.ts"
 import { goesAsText, mayCome } from "../../webSocket/settings.ts"
 import { errorCode } from "../nodeError.ts"
 import type { SocketSettings } from "./settings.ts"
-import type { CloseKeeper, KeptSocket } from "./socket.ts"
+import { type CloseKeeper, type KeptSocket, stopAfterMistake } from "./socket.ts"
 
 /** Bytes underway before `write` returns false. */
 const highWaterMark = 65_536
@@ -83,6 +83,7 @@ export class WebSocketWire implements Wire, CloseKeeper {
     this.proxy = below.proxy
     this.arrivals = new Arrivals(settings.messages === "stream")
     webSocket.pause()
+    stopAfterMistake(webSocket)
     webSocket.keeper = this
     webSocket.on("message", (data: Buffer, binary: boolean) => this.handleMessage(data, !binary))
     webSocket.on("ping", () => this.arrivals.sign(false))
