@@ -13,6 +13,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { CloseReason } from "./CloseReason.ts"
 import type { Framing } from "./Framing.ts"
+import type { Datagrams, DroppedDatagrams } from "./internal/datagram/models.ts"
 import type { ProxiedBy } from "./internal/proxy/models.ts"
 import type { TlsDetails } from "./internal/tlsDetails.ts"
 import type { FrameError, InvalidConfig, TransportError } from "./SluiceError.ts"
@@ -32,10 +33,13 @@ export type Address =
   | { readonly _tag: "Udp"; readonly host: string; readonly port: number }
   | { readonly _tag: "Unix"; readonly path: string }
   | { readonly _tag: "Memory"; readonly name: string }
+  | { readonly _tag: "Stdio" }
+  | { readonly _tag: "Process"; readonly command: string; readonly pid: number }
   | { readonly _tag: "Unknown" }
 
 /**
- * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `udp:127.0.0.1:7000`, `unix:/run/chat.sock`, `memory:chat`.
+ * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `udp:127.0.0.1:7000`, `unix:/run/chat.sock`, `memory:chat`,
+ * `stdio`, `process:sort[4711]`.
  *
  * @category formatting
  * @since 0.1.0
@@ -50,6 +54,10 @@ export const formatAddress = (address: Address): string => {
       return `unix:${address.path}`
     case "Memory":
       return `memory:${address.name}`
+    case "Stdio":
+      return "stdio"
+    case "Process":
+      return `process:${address.command}[${address.pid}]`
     case "Unknown":
       return "unknown"
   }
@@ -138,58 +146,7 @@ export interface Wire {
   readonly refuse?: ((error: FrameError) => void) | undefined
 }
 
-/**
- * What a transport says of itself that carries datagrams, and no stream of bytes.
- *
- * Each `onData` of its wires is one datagram. What a `write` of them takes are any number of datagrams, each behind its
- * length as four bytes, the most significant first. Servers and clients see to both: every message is sent in a datagram
- * of its own, and every datagram that comes is a complete input for the framing.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Datagrams {
-  /** The most bytes in one of them. A longer one is not written: its sender fails with `DatagramTooLong`. */
-  readonly maxLength: number
-}
-
-/**
- * Why datagrams were dropped.
- *
- * - `tooLong`: longer than the listener's `maxDatagram`
- * - `noFrame`: not whole frames of the framing; the whole ones before the mistake were taken, where the peer was known
- * - `peers`: from somebody new, while there are `maxPeers`
- * - `newPeers`: from somebody new, beyond `newPeersPerSecond`
- * - `slow`: more waited for a connection that does not read than may
- * - `amplification`: to a peer that had sent too little for an answer so long
- * - `unsendable`: the system did not take them
- *
- * @category models
- * @since 0.1.0
- */
-export type DatagramCause =
-  | "tooLong"
-  | "noFrame"
-  | "peers"
-  | "newPeers"
-  | "slow"
-  | "amplification"
-  | "unsendable"
-
-/**
- * Datagrams that were dropped for the same reason: so many, with so many bytes. Where they are of several peers,
- * `remoteAddress` and `detail` are of the first.
- *
- * @category models
- * @since 0.1.0
- */
-export interface DroppedDatagrams {
-  readonly remoteAddress: Address
-  readonly cause: DatagramCause
-  readonly datagrams: number
-  readonly bytes: number
-  readonly detail: string
-}
+export type { DatagramCause, Datagrams, DroppedDatagrams } from "./internal/datagram/models.ts"
 
 /**
  * How a wire changes from plain text to TLS, for a connection that drives it.
@@ -232,6 +189,11 @@ export interface Listening {
    * whom nobody has accepted yet would see a reset from `close`. A transport that keeps nobody waiting has none.
    */
   readonly sweep?: Effect.Effect<void> | undefined
+  /**
+   * Stops accepting until somebody listens again, for a listener that `close` ends for good: peers wait meanwhile. A
+   * suspended server calls it in the place of `close`, and `close` when it is stopped.
+   */
+  readonly hold?: Effect.Effect<void> | undefined
 }
 
 /**

@@ -139,7 +139,7 @@ export class ServerLife<In, Out, E, R> {
     const suspend = Effect.suspend(() => {
       if (this.status.value !== "running") return Effect.void
       this.status.set("suspended")
-      return this.door.shut()
+      return this.door.hold()
     })
     return Effect.uninterruptible(Semaphore.withPermit(this.turn, suspend))
   }

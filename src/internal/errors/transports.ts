@@ -16,6 +16,7 @@ export type TransportFailure =
   | "ConnectionRefused"
   | "ConnectionReset"
   | "UnknownHost"
+  | "CommandNotFound"
   | "Timeout"
   | "BadCertificate"
   | "UnreadableFile"

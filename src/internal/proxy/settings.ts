@@ -35,6 +35,8 @@ const address = Schema.Union([
   Schema.TaggedStruct("Udp", { host: Schema.String, port: integerOption(0, 65_535) }),
   Schema.TaggedStruct("Unix", { path: Schema.String }),
   Schema.TaggedStruct("Memory", { name: Schema.String }),
+  Schema.TaggedStruct("Stdio", {}),
+  Schema.TaggedStruct("Process", { command: Schema.String, pid: integerOption(0, 2 ** 31 - 1) }),
   Schema.TaggedStruct("Unknown", {})
 ])
 

@@ -1,6 +1,7 @@
 /** What a test drives: commands from the system's packages, and npm packages of `test/interop`. */
 import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
+import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import { describe, type TestContext } from "vitest"
 
@@ -11,6 +12,10 @@ export const hasCommand = (command: string): boolean =>
 /** Whether `npm ci --prefix test/interop` has brought a package. */
 export const hasPackage = (name: string): boolean =>
   existsSync(fileURLToPath(new URL(`../node_modules/${name}/package.json`, import.meta.url)))
+
+/** An npm package of `test/interop`, whose types the library's own check does not have. */
+export const loadPackage = (name: string): unknown =>
+  createRequire(new URL("../package.json", import.meta.url))(name)
 
 export interface Needs {
   /** Commands, each with the Debian package that has it. */
