@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { load } from "./load.ts"
+import { loadPackage } from "./needs.ts"
 
 export interface Locator {
   readonly click: () => Promise<void>
@@ -87,7 +87,7 @@ export class Chromium {
   private browser: Browser | undefined
 
   async start(): Promise<void> {
-    const { chromium } = await load<Playwright>("playwright-core/index.mjs")
+    const { chromium } = loadPackage("playwright-core") as Playwright
     process.env.XDG_CONFIG_HOME = this.home
     this.browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args })
   }
