@@ -11,6 +11,7 @@ import type { ByteWriter } from "./ByteWriter.ts"
 import type { FrameDecoder } from "./Framing.ts"
 import { decodeUtf8, encodeUtf8 } from "./internal/bytes.ts"
 import { toBinarySchema } from "./internal/codec/binary.ts"
+import { Detour, type Direct, directOf, fromDirect, valueOf } from "./internal/codec/direct.ts"
 import { messagePackForm, messagePackProblem } from "./internal/codec/messagePack.ts"
 import { codecError, schemaDecoder, schemaEncoder } from "./internal/codec/schemaCodec.ts"
 import { selfDelimitingCodec } from "./internal/codec/selfDelimiting.ts"
@@ -31,7 +32,11 @@ export interface Codec<in out A, out RD = never, out RE = never> {
   readonly encode: (message: A) => Effect.Effect<Uint8Array, CodecError, RE>
   /** Whether a decoded message may be a view into its frame, so that a queue must not let it pin a large chunk. */
   readonly views: boolean
+  /** The same as plain functions, where it has them; what runs connections prefers it. */
+  readonly direct?: Direct<A, RD, RE> | undefined
 }
+
+export type { Direct }
 
 /**
  * A codec of one's own. Fail with a {@link CodecError}; {@link fail} makes one.
@@ -77,13 +82,12 @@ export const bytes: Codec<Uint8Array> = make("bytes", { decode: Exit.succeed, en
  * @category constructors
  * @since 0.1.0
  */
-export const utf8: Codec<string> = make("utf8", {
-  decode: (frame) => {
-    const text = decodeUtf8(frame)
-    return text === undefined ? fail("utf8", "malformed UTF-8") : Exit.succeed(text)
-  },
-  encode: (text) => Exit.succeed(encodeUtf8(text)),
-  views: false
+export const utf8: Codec<string> = fromDirect("utf8", false, {
+  decode: (frame) => decodeUtf8(frame) ?? new Detour(fail("utf8", "malformed UTF-8")),
+  encode: (text, out) => {
+    out.writeText(text)
+    return undefined
+  }
 })
 
 /**
@@ -96,33 +100,43 @@ export const json = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): Codec<A,
   const jsonSchema = Schema.toCodecJson(schema)
   const decodeValue = schemaDecoder("json", jsonSchema)
   const encodeValue = schemaEncoder("json", jsonSchema)
-  return make("json", {
+  return fromDirect("json", false, {
     decode: (frame) => {
       const text = decodeUtf8(frame)
-      if (text === undefined) return fail("json", "malformed UTF-8")
+      if (text === undefined) return new Detour(fail("json", "malformed UTF-8"))
       let value: unknown
       try {
         value = JSON.parse(text)
       } catch {
-        return fail("json", "malformed JSON")
+        return new Detour(fail("json", "malformed JSON"))
       }
-      return decodeValue(value)
+      return valueOf(decodeValue(value))
     },
-    encode: (message) =>
-      Effect.flatMapEager(encodeValue(message), (value) => {
-        // `Schema.Any` lets through what is no JSON: cycles, functions, a `toJSON` that throws.
-        let text: string | undefined
-        try {
-          text = JSON.stringify(value)
-        } catch (cause) {
-          return fail("json", String(cause))
-        }
-        return text === undefined
-          ? fail("json", `no JSON for a ${typeof value}`)
-          : Exit.succeed(encodeUtf8(text))
-      }),
-    views: false
+    encode: (message, out) => {
+      const value = valueOf(encodeValue(message))
+      if (value instanceof Detour) return new Detour(Effect.flatMapEager(value.effect, encodeJson))
+      const text = stringify(value)
+      if (text instanceof Detour) return text
+      out.writeText(text)
+      return undefined
+    }
   })
+}
+
+const encodeJson = (value: unknown): Effect.Effect<Uint8Array, CodecError> => {
+  const text = stringify(value)
+  return text instanceof Detour ? text.effect : Exit.succeed(encodeUtf8(text))
+}
+
+// `Schema.Any` lets through what is no JSON: cycles, functions, a `toJSON` that throws.
+const stringify = (value: unknown): string | Detour<never> => {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (cause) {
+    return new Detour(fail("json", String(cause)))
+  }
+  return text ?? new Detour(fail("json", `no JSON for a ${typeof value}`))
 }
 
 /**
@@ -205,12 +219,18 @@ export const messagePack = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): C
 export const transform = <A, RD, RE, B>(
   codec: Codec<A, RD, RE>,
   options: { readonly decode: (message: A) => B; readonly encode: (message: B) => A }
-): Codec<B, RD, RE> =>
-  make(codec.name, {
-    decode: (frame) => Effect.mapEager(codec.decode(frame), options.decode),
-    encode: (message) => codec.encode(options.encode(message)),
-    views: codec.views
+): Codec<B, RD, RE> => {
+  const inner = directOf(codec)
+  return fromDirect<B, RD, RE>(codec.name, codec.views, {
+    decode: (frame) => {
+      const decoded = inner.decode(frame)
+      return decoded instanceof Detour
+        ? new Detour(Effect.mapEager(decoded.effect, options.decode))
+        : options.decode(decoded)
+    },
+    encode: (message, out) => inner.encode(options.encode(message), out)
   })
+}
 
 // --- messages without a framing --------------------------------------------------------------------------------
 

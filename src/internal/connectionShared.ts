@@ -1,10 +1,12 @@
 import type * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type { ByteWriter } from "../ByteWriter.ts"
 import type { Farewell, IdleHandler } from "../Connection.ts"
 import type { Framing } from "../Framing.ts"
 import type { Policy, PolicyName } from "../Outbound.ts"
 import type { CodecError, MessageError } from "../SluiceError.ts"
+import type { Detour } from "./codec/direct.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { HeartbeatSettings } from "./deadlineSettings.ts"
 import type { DeadlinesShared } from "./deadlineWatch.ts"
@@ -19,6 +21,9 @@ export interface ConnectionShared<In, Out> {
   readonly framing: Framing
   readonly decode: (frame: Uint8Array) => Effect.Effect<In, CodecError>
   readonly encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
+  /** Both as plain functions, for messages that need no effect. */
+  readonly decodeNow: (frame: Uint8Array) => In | Detour<In>
+  readonly encodeNow: (message: Out, out: ByteWriter) => Detour<Uint8Array> | undefined
   /** Whether the protocol may be left. */
   readonly switchable: boolean
   /** Whether messages may be views into their frames, and whether they are the frames. */

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type CodecError, MessageError } from "../SluiceError.ts"
 import { hexExcerpt, totalLength } from "./bytes.ts"
+import { Detour } from "./codec/direct.ts"
 import { codecError } from "./codec/schemaCodec.ts"
 import { UnknownMessage } from "./codec/tagged.ts"
 import type { ConnectionImpl } from "./connection.ts"
@@ -80,28 +81,29 @@ export class MessageDecoder<In, Out> {
     let bytes = 0
     for (let i = 0; i < frames.length; i++) {
       const frame = frames[i]!
-      const decoded = settled(this.decode(frame))
-      if (decoded === undefined) {
+      const decoded = this.decodeNow(frame)
+      if (!(decoded instanceof Detour)) {
+        const length = each ?? frame.length
+        bytes += length
+        this.take(decoded, length, messages)
+        continue
+      }
+      const failed = settled(decoded.effect)
+      if (failed === undefined || Exit.isSuccess(failed)) {
         this.deliver(messages, bytes)
         this.handOver(frames.slice(i))
         return
-      }
-      if (Exit.isSuccess(decoded)) {
-        const length = each ?? frame.length
-        bytes += length
-        this.take(decoded.value, length, messages)
-        continue
       }
       const policy = this.connection.shared.onMessageError
       if (policy === "skip") {
         const index = this.taken++
         this.skipped++
-        this.connection.messageSkipped("skip", () => this.messageError(frame, decoded.cause, index))
+        this.connection.messageSkipped("skip", () => this.messageError(frame, failed.cause, index))
         continue
       }
       this.deliver(messages, bytes)
       if (policy === "close") {
-        this.flow.wrong(this.messageError(frame, decoded.cause, this.taken++))
+        this.flow.wrong(this.messageError(frame, failed.cause, this.taken++))
       } else {
         this.handOver(frames.slice(i))
       }
@@ -162,6 +164,14 @@ export class MessageDecoder<In, Out> {
   private forget(): void {
     this.backlog = undefined
     this.waitingBytes = 0
+  }
+
+  private decodeNow(frame: Uint8Array): In | Detour<In> {
+    try {
+      return this.connection.shared.decodeNow(frame)
+    } catch (defect) {
+      return new Detour(Exit.fail(codecError("codec", String(defect))))
+    }
   }
 
   private decode(frame: Uint8Array): Effect.Effect<In, CodecError> {

@@ -54,6 +54,36 @@ export class OutboundQueue extends OutboundLanes {
     return next
   }
 
+  /**
+   * Appends the frame whose payload `write` writes, as `offer` does a payload that is there already. Undefined where
+   * only a payload will do; where `write` takes a detour, that.
+   */
+  offerWritten<Message, Other extends object>(
+    message: Message,
+    write: (message: Message, out: ByteWriter) => Other | undefined,
+    admitted: boolean
+  ): Offer | Other | undefined {
+    const { data, lane } = this
+    const { inPlace } = this.framing
+    if (inPlace === undefined || lane !== undefined || (!admitted && this.senders.length > 0))
+      return undefined
+    if (this.closed || (admitted ? this.bytesFull : this.full)) return undefined
+    const start = data.length
+    let error: Other | PayloadError | undefined
+    let done = false
+    try {
+      inPlace.open(data)
+      error = write(message, data) ?? inPlace.close(data, start)
+      done = error === undefined
+    } finally {
+      if (!done) data.truncate(start)
+    }
+    if (error !== undefined) return error
+    this.messages++
+    this.schedule()
+    return "queued"
+  }
+
   /** Appends frames that were encoded elsewhere, for `count` messages; for broadcasts. */
   offerEncoded(frames: Uint8Array, count: number): Offer {
     if (this.closed) return "closed"

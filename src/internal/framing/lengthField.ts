@@ -122,6 +122,7 @@ export const lengthFieldFraming = (options: LengthFieldOptions, name: string): F
     problems: noProblems,
     makeDecoder: () => new LengthFieldDecoder(layout),
     encode: (payload, out) => encoder.encode(payload, out),
+    inPlace: encoder,
     ...(encoder.isPlain && {
       encodeAll: (payloads, from, enough, out) => encoder.encodeAll(payloads, from, enough, out)
     }),
@@ -196,13 +197,9 @@ class LengthFieldEncoder {
 
   encode(payload: Uint8Array, out: ByteWriter): PayloadError | undefined {
     const { offset, width, adjustment, strip, byteOrder, header, maxLength } = this.layout
-    if (payload.length < this.minimum) {
-      return new PayloadTooShort({ minimum: this.minimum, seen: payload.length })
-    }
+    if (payload.length < this.minimum) return this.tooShort(payload.length)
     const body = strip + payload.length - header
-    if (body > maxLength || body > this.widest) {
-      return new PayloadTooLong({ limit: Math.min(maxLength, this.widest), seen: body })
-    }
+    if (body > maxLength || body > this.widest) return this.tooLong(body)
     if (offset === 0 && strip === header) {
       const at = out.reserve(width + payload.length)
       out.setUint(at, body - adjustment, width, byteOrder)
@@ -214,6 +211,31 @@ class LengthFieldEncoder {
       out.setUint(start + offset, body - adjustment, width, byteOrder)
     }
     return undefined
+  }
+
+  readonly open = (out: ByteWriter): void => {
+    const { header, offset, strip } = this.layout
+    // What is not written over must be zeros, and nothing of this process's memory.
+    if (offset === 0 && strip === header) out.reserve(strip)
+    else out.writeZeros(strip)
+  }
+
+  readonly close = (out: ByteWriter, start: number): PayloadError | undefined => {
+    const { offset, width, adjustment, strip, byteOrder, header, maxLength } = this.layout
+    const length = out.length - start - strip
+    if (length < this.minimum) return this.tooShort(length)
+    const body = strip + length - header
+    if (body > maxLength || body > this.widest) return this.tooLong(body)
+    out.setUint(start + offset, body - adjustment, width, byteOrder)
+    return undefined
+  }
+
+  private tooShort(seen: number): PayloadError {
+    return new PayloadTooShort({ minimum: this.minimum, seen })
+  }
+
+  private tooLong(seen: number): PayloadError {
+    return new PayloadTooLong({ limit: Math.min(this.layout.maxLength, this.widest), seen })
   }
 
   /** Whether a frame is four bytes of length in the usual order and the payload behind them. */

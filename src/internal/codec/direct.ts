@@ -1,0 +1,71 @@
+/** Codecs without an effect for each message: what is most of the cost of a small one. */
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { ByteWriter } from "../../ByteWriter.ts"
+import type * as Codec from "../../Codec.ts"
+import type { CodecError } from "../../SluiceError.ts"
+
+/** What a direct codec answers where it cannot answer at once, and where it fails: an effect does it. */
+export class Detour<out A, out R = never> {
+  readonly effect: Effect.Effect<A, CodecError, R>
+
+  constructor(effect: Effect.Effect<A, CodecError, R>) {
+    this.effect = effect
+  }
+}
+
+/**
+ * A codec's two directions as plain functions.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Direct<in out A, out RD = never, out RE = never> {
+  readonly decode: (frame: Uint8Array) => A | Detour<A, RD>
+  /** Appends the payload of a message to `out`. What is in `out` beside a detour means nothing. */
+  readonly encode: (message: A, out: ByteWriter) => Detour<Uint8Array, RE> | undefined
+}
+
+/** A codec's own direct form, or one that takes the exits out of its effects. */
+export const directOf = <A, RD, RE>(codec: Codec.Codec<A, RD, RE>): Direct<A, RD, RE> =>
+  codec.direct ?? {
+    decode: (frame) => valueOf(codec.decode(frame)),
+    encode: (message, out) => append(codec.encode(message), out)
+  }
+
+/** The value of an effect that has one already. */
+export const valueOf = <A, R>(effect: Effect.Effect<A, CodecError, R>): A | Detour<A, R> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
+    ? // Of an effect of `A`.
+      (effect.value as A)
+    : new Detour(effect)
+
+const append = <R>(
+  payload: Effect.Effect<Uint8Array, CodecError, R>,
+  out: ByteWriter
+): Detour<Uint8Array, R> | undefined => {
+  const bytes = valueOf(payload)
+  if (bytes instanceof Detour) return bytes
+  out.writeBytes(bytes)
+  return undefined
+}
+
+/** A codec that is made of its direct form. */
+export const fromDirect = <A, RD = never, RE = never>(
+  name: string,
+  views: boolean,
+  direct: Direct<A, RD, RE>
+): Codec.Codec<A, RD, RE> => ({
+  name,
+  views,
+  direct,
+  decode: (frame) => {
+    const decoded = direct.decode(frame)
+    return decoded instanceof Detour ? decoded.effect : Exit.succeed(decoded)
+  },
+  encode: (message) => {
+    const out = new ByteWriter()
+    const detour = direct.encode(message, out)
+    return detour === undefined ? Exit.succeed(out.take()) : detour.effect
+  }
+})
