@@ -94,6 +94,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   /** The same connection as its handler holds it. */
   protected abstract readonly self: ConnectionImpl<In, Out>
+  /** Ends its writer and reader fibers. */
+  protected abstract endFibers(): void
 
   // --- what the wire tells ---
 
@@ -373,6 +375,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   finish(): CloseReason {
     if (this.share !== undefined) this.shared.memory?.release(this.share)
     this.finished.fire()
+    this.endFibers()
     return this.currentReason()
   }
 

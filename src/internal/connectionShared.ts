@@ -1,6 +1,7 @@
 import type * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type { ByteWriter } from "../ByteWriter.ts"
 import type { Farewell, IdleHandler } from "../Connection.ts"
 import type { Framing } from "../Framing.ts"
@@ -54,7 +55,7 @@ export interface ConnectionShared<In, Out> {
   /** When to ping, for protocols that are entered later. */
   readonly heartbeatSettings: HeartbeatSettings
   /** Runs an effect that belongs to no fiber. */
-  readonly fork: (effect: Effect.Effect<void>) => void
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   /** What all connections together may hold. */
   memory?: MemoryBudget
   /** Tells of frames that were no messages, and after which a connection lives on. */

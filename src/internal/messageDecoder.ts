@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { CloseReason } from "../CloseReason.ts"
 import { type CodecError, MessageError } from "../SluiceError.ts"
 import { hexExcerpt, totalLength } from "./bytes.ts"
 import { Detour } from "./codec/direct.ts"
@@ -22,7 +23,7 @@ interface Flow {
 /**
  * While codec and policy answer at once, frames become a batch in the inbound queue within the same call. Only what
  * needs an effect (a codec with services, a reply to a bad message) goes over the reader fiber, with reading paused
- * meanwhile; that fiber is otherwise parked.
+ * meanwhile; that fiber is there from the first such frame on, and otherwise parked.
  */
 export class MessageDecoder<In, Out> {
   /** Messages so far, those left out included. */
@@ -41,6 +42,7 @@ export class MessageDecoder<In, Out> {
   /** Their bytes. */
   waitingBytes = 0
   private wake: (() => void) | undefined
+  private running = false
   private stopped = false
 
   constructor(connection: ConnectionImpl<In, Out>, flow: Flow) {
@@ -117,7 +119,19 @@ export class MessageDecoder<In, Out> {
     this.backlog = frames
     this.waitingBytes = totalLength(frames)
     this.flow.pause()
-    this.wake?.()
+    if (this.wake !== undefined) this.wake()
+    else if (!this.running) this.begin()
+  }
+
+  private begin(): void {
+    this.running = true
+    const { connection } = this
+    connection.forkOwn(
+      // What a policy or a codec of the user's dies of is its connection's end.
+      Effect.onError(this.run(), (cause) =>
+        Effect.sync(() => connection.broken(CloseReason.HandlerFailed({ cause })))
+      )
+    )
   }
 
   /** One frame of the backlog. */
@@ -203,7 +217,7 @@ export class MessageDecoder<In, Out> {
   }
 
   /** The reader fiber: does what needs effects, in order, and is parked otherwise. */
-  run(): Effect.Effect<void> {
+  private run(): Effect.Effect<void> {
     return Effect.whileLoop({
       while: () => !this.stopped,
       body: () => (this.backlog === undefined ? this.parked() : this.next(this.backlog)),

@@ -44,6 +44,8 @@ export abstract class OutboundLanes {
   protected senders: Array<() => void> = none
   protected receipts: Array<() => void> = none
   protected wakeWriter: (() => void) | undefined
+  /** A writer fiber was asked for, or is not needed any more. */
+  private hasWriter = false
 
   constructor(
     wire: Wire,
@@ -143,6 +145,7 @@ export abstract class OutboundLanes {
     if (this.blocked) return
     this.blocked = true
     this.host.outboundBlocked()
+    this.needWriter()
   }
 
   /** What waits in either lane goes first and in its order, ahead of control frames that come later too. */
@@ -174,7 +177,18 @@ export abstract class OutboundLanes {
     const senders = this.senders
     this.senders = none
     for (const wake of senders) wake()
-    this.wakeWriter?.()
+    if (this.hasWriter) {
+      this.wakeWriter?.()
+      return
+    }
+    // Mostly there is nothing left to wait for.
+    if (!this.blocked) this.flush()
+    if (this.finished) {
+      this.hasWriter = true
+      this.host.outboundEnded()
+    } else {
+      this.needWriter()
+    }
   }
 
   /** The wire is gone: drops what waits, lets the writer finish and suspended senders find the queue closed. */
@@ -211,10 +225,17 @@ export abstract class OutboundLanes {
       this.blocked = true
       this.undrained = bytes.length
       this.host.outboundBlocked()
+      this.needWriter()
     } else if (this.wire.unsent === 0) {
       // The kernel took it all within the call.
       recycle(bytes)
     }
+  }
+
+  private needWriter(): void {
+    if (this.hasWriter) return
+    this.hasWriter = true
+    this.host.startWriter()
   }
 
   // Outside a reader's turn what was offered leaves at the end of the microtask, in one write.

@@ -3,10 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { CloseReason } from "../CloseReason.ts"
+import type { CloseReason } from "../CloseReason.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import { sayFarewell } from "./lastWords.ts"
-import { runWriter } from "./writer.ts"
 
 const now = { startImmediately: true } as const
 
@@ -21,14 +20,7 @@ export const runConnection: <In, Out, R>(
   connection: ConnectionImpl<In, Out>,
   handler: Effect.Effect<unknown, unknown, R>
 ) {
-  // What a policy or a codec of the user's dies of is its connection's end.
-  yield* Effect.forkChild(
-    Effect.onError(connection.reader.messages.run(), (cause) =>
-      Effect.sync(() => connection.broken(CloseReason.HandlerFailed({ cause })))
-    ),
-    now
-  )
-  yield* Effect.forkChild(runWriter(connection.outbound, connection.wire), now)
+  // Its reader and writer fibers come when there is something for them to wait for; see `forkOwn`.
   if (connection.heartbeat?.active === true)
     yield* Effect.forkChild(greeted(connection, connection.heartbeat.run()), now)
   const handlerFiber = yield* Effect.forkChild(

@@ -1,15 +1,18 @@
-/** The writer fiber: hands to the wire what senders outside a reader's turn left, and waits where the wire is full. */
+/** The writer fiber: waits where the wire is full, hands over what waits, and ends our side behind it. */
 import * as Effect from "effect/Effect"
-import type { Wire } from "../Transport.ts"
+import type { OutboundHost } from "./outboundHost.ts"
 import type { OutboundQueue } from "./outboundQueue.ts"
 
-/** Runs until the queue is closed and everything in it is in the wire; then ends our side. */
-export const runWriter = (queue: OutboundQueue, wire: Wire): Effect.Effect<void> =>
+/** Runs until the queue is closed and everything in it is in the wire; then says so. */
+export const runWriter = (
+  queue: OutboundQueue,
+  host: Pick<OutboundHost, "outboundEnded">
+): Effect.Effect<void> =>
   Effect.andThen(
     Effect.whileLoop({
       while: () => !queue.finished,
       body: () => queue.awaitWork(),
       step: () => queue.flush()
     }),
-    Effect.sync(() => wire.end())
+    Effect.sync(() => host.outboundEnded())
   )
