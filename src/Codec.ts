@@ -11,7 +11,7 @@ import type { ByteWriter } from "./ByteWriter.ts"
 import type { FrameDecoder } from "./Framing.ts"
 import { decodeUtf8, encodeUtf8 } from "./internal/bytes.ts"
 import { toBinarySchema } from "./internal/codec/binary.ts"
-import { Detour, type Direct, directOf, fromDirect, valueOf } from "./internal/codec/direct.ts"
+import { Detour, directOf, fromDirect, valueOf } from "./internal/codec/direct.ts"
 import { messagePackForm, messagePackProblem } from "./internal/codec/messagePack.ts"
 import { codecError, schemaDecoder, schemaEncoder } from "./internal/codec/schemaCodec.ts"
 import { selfDelimitingCodec } from "./internal/codec/selfDelimiting.ts"
@@ -32,11 +32,7 @@ export interface Codec<in out A, out RD = never, out RE = never> {
   readonly encode: (message: A) => Effect.Effect<Uint8Array, CodecError, RE>
   /** Whether a decoded message may be a view into its frame, so that a queue must not let it pin a large chunk. */
   readonly views: boolean
-  /** The same as plain functions, where it has them; what runs connections prefers it. */
-  readonly direct?: Direct<A, RD, RE> | undefined
 }
-
-export type { Direct }
 
 /**
  * A codec of one's own. Fail with a {@link CodecError}; {@link fail} makes one.

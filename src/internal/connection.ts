@@ -45,7 +45,7 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   private attributeMap: AttributeMap | undefined
   private ownTimers: Timers | undefined
   /** Its writer and reader fibers, those that were needed so far. */
-  private fibers: Array<Fiber.Fiber<void>> | undefined
+  private fibers: Array<Fiber.Fiber<unknown, unknown>> | undefined
 
   constructor(wire: Wire, shared: ConnectionShared<In, Out>) {
     super(wire, shared)

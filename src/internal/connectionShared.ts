@@ -1,7 +1,6 @@
 import type * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import type { ByteWriter } from "../ByteWriter.ts"
 import type { Farewell, IdleHandler } from "../Connection.ts"
 import type { Framing } from "../Framing.ts"
@@ -15,6 +14,7 @@ import type { GreetingPlan } from "./greeting.ts"
 import type { HeartbeatPlan } from "./heartbeat.ts"
 import type { MemoryBudget } from "./memoryBudget.ts"
 import type { RatePlan } from "./rateGate.ts"
+import type { Fork } from "./runConnection.ts"
 import type { SkipPolicy } from "./skips.ts"
 
 /** What all connections of a server or client share. */
@@ -55,7 +55,7 @@ export interface ConnectionShared<In, Out> {
   /** When to ping, for protocols that are entered later. */
   readonly heartbeatSettings: HeartbeatSettings
   /** Runs an effect that belongs to no fiber. */
-  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  readonly fork: Fork<never>
   /** What all connections together may hold. */
   memory?: MemoryBudget
   /** Tells of frames that were no messages, and after which a connection lives on. */

@@ -5,6 +5,7 @@ import type { Wire } from "../Transport.ts"
 import { emptyBytes } from "./bytes.ts"
 import { flushSoon } from "./flushSoon.ts"
 import type { FrameLane } from "./frameLane.ts"
+import { type FastEncoding, fastEncodingOf } from "./framing/fastEncoding.ts"
 import type { OutboundHost } from "./outboundHost.ts"
 
 /**
@@ -30,6 +31,7 @@ export abstract class OutboundLanes {
 
   protected readonly wire: Wire
   protected framing: Framing
+  protected fast: FastEncoding
   protected readonly maxMessages: number
   protected readonly maxBytes: number
   protected readonly host: OutboundHost
@@ -55,6 +57,7 @@ export abstract class OutboundLanes {
   ) {
     this.wire = wire
     this.framing = framing
+    this.fast = fastEncodingOf(framing)
     this.maxMessages = limits.maxMessages
     this.maxBytes = limits.maxBytes
     this.host = host
@@ -128,6 +131,7 @@ export abstract class OutboundLanes {
   enter(framing: Framing): void {
     this.seal()
     this.framing = framing
+    this.fast = fastEncodingOf(framing)
     this.wakeSenders()
   }
 

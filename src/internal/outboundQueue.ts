@@ -43,7 +43,7 @@ export class OutboundQueue extends OutboundLanes {
    * it any more where the queue is closed, and else `offer` tells what is the matter with it.
    */
   offerAll(payloads: ReadonlyArray<Uint8Array>, from: number, admitted: boolean): number {
-    const { encodeAll } = this.framing
+    const { encodeAll } = this.fast
     if (encodeAll === undefined || this.closed || this.lane !== undefined) return from
     if (!admitted && (this.senders.length > 0 || this.full)) return from
     const next = encodeAll(payloads, from, this.maxBytes - this.undrained, this.data)
@@ -64,7 +64,7 @@ export class OutboundQueue extends OutboundLanes {
     admitted: boolean
   ): Offer | Other | undefined {
     const { data, lane } = this
-    const { inPlace } = this.framing
+    const { inPlace } = this.fast
     if (inPlace === undefined || lane !== undefined || (!admitted && this.senders.length > 0))
       return undefined
     if (this.closed || (admitted ? this.bytesFull : this.full)) return undefined

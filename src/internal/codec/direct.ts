@@ -14,24 +14,26 @@ export class Detour<out A, out R = never> {
   }
 }
 
-/**
- * A codec's two directions as plain functions.
- *
- * @category models
- * @since 0.1.0
- */
+/** A codec's two directions as plain functions. */
 export interface Direct<in out A, out RD = never, out RE = never> {
   readonly decode: (frame: Uint8Array) => A | Detour<A, RD>
   /** Appends the payload of a message to `out`. What is in `out` beside a detour means nothing. */
   readonly encode: (message: A, out: ByteWriter) => Detour<Uint8Array, RE> | undefined
 }
 
+// They belong to a codec's functions, and not to the codec: who takes a codec and gives it another `decode` has none.
+const decoders = new WeakMap<object, unknown>()
+const encoders = new WeakMap<object, unknown>()
+
 /** A codec's own direct form, or one that takes the exits out of its effects. */
-export const directOf = <A, RD, RE>(codec: Codec.Codec<A, RD, RE>): Direct<A, RD, RE> =>
-  codec.direct ?? {
-    decode: (frame) => valueOf(codec.decode(frame)),
-    encode: (message, out) => append(codec.encode(message), out)
-  }
+export const directOf = <A, RD, RE>({ decode, encode }: Codec.Codec<A, RD, RE>): Direct<A, RD, RE> => ({
+  // Under a codec's function is what it was made of, of its types.
+  decode:
+    (decoders.get(decode) as Direct<A, RD, RE>["decode"] | undefined) ?? ((frame) => valueOf(decode(frame))),
+  encode:
+    (encoders.get(encode) as Direct<A, RD, RE>["encode"] | undefined) ??
+    ((message, out) => append(encode(message), out))
+})
 
 /** The value of an effect that has one already. */
 export const valueOf = <A, R>(effect: Effect.Effect<A, CodecError, R>): A | Detour<A, R> =>
@@ -55,17 +57,17 @@ export const fromDirect = <A, RD = never, RE = never>(
   name: string,
   views: boolean,
   direct: Direct<A, RD, RE>
-): Codec.Codec<A, RD, RE> => ({
-  name,
-  views,
-  direct,
-  decode: (frame) => {
+): Codec.Codec<A, RD, RE> => {
+  const decode: Codec.Codec<A, RD, RE>["decode"] = (frame) => {
     const decoded = direct.decode(frame)
     return decoded instanceof Detour ? decoded.effect : Exit.succeed(decoded)
-  },
-  encode: (message) => {
+  }
+  const encode: Codec.Codec<A, RD, RE>["encode"] = (message) => {
     const out = new ByteWriter()
     const detour = direct.encode(message, out)
     return detour === undefined ? Exit.succeed(out.take()) : detour.effect
   }
-})
+  decoders.set(decode, direct.decode)
+  encoders.set(encode, direct.encode)
+  return { name, decode, encode, views }
+}

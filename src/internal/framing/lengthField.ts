@@ -9,6 +9,7 @@ import {
   PayloadTooLong,
   PayloadTooShort
 } from "../../SluiceError.ts"
+import { type InPlace, withFastEncoding } from "./fastEncoding.ts"
 import {
   defaultMaxLength,
   type EndPolicy,
@@ -121,10 +122,11 @@ export const lengthFieldFraming = (options: LengthFieldOptions, name: string): F
     maxLength,
     problems: noProblems,
     makeDecoder: () => new LengthFieldDecoder(layout),
-    encode: (payload, out) => encoder.encode(payload, out),
-    inPlace: encoder,
-    ...(isPlain(layout) && {
-      encodeAll: (payloads, from, enough, out) => encoder.encodeAll(payloads, from, enough, out)
+    encode: withFastEncoding((payload, out) => encoder.encode(payload, out), {
+      inPlace: encoder,
+      ...(isPlain(layout) && {
+        encodeAll: (payloads, from, enough, out) => encoder.encodeAll(payloads, from, enough, out)
+      })
     }),
     withMaxLength
   }
@@ -197,7 +199,7 @@ class LengthFieldDecoder extends PrefixDecoder<Layout> {
 const isPlain = ({ byteOrder, header, offset, strip, width }: Layout): boolean =>
   offset === 0 && width === 4 && byteOrder === "big" && strip === header
 
-class LengthFieldEncoder {
+class LengthFieldEncoder implements InPlace {
   private readonly layout: Layout
   /** The shortest payload: it holds what `strip` leaves of the header, and its length is not negative. */
   private readonly minimum: number

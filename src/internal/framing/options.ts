@@ -1,7 +1,6 @@
 /** What the options of all framings share: their defaults, their checks, and the framing that stands for bad ones. */
-import type { ByteWriter } from "../../ByteWriter.ts"
 import type { FrameDecoder, Framing } from "../../Framing.ts"
-import { InvalidConfig, type OptionProblem, type PayloadError } from "../../SluiceError.ts"
+import { InvalidConfig, type OptionProblem } from "../../SluiceError.ts"
 import { emptyBytes } from "../bytes.ts"
 
 /**
@@ -21,32 +20,6 @@ export type OversizePolicy = "fail" | "skip"
  * @since 0.1.0
  */
 export type EndPolicy = "fail" | "emit" | "drop"
-
-/**
- * Appends the frames of many payloads; see `Framing.encodeAll`.
- *
- * @category models
- * @since 0.1.0
- */
-export type EncodeAll = (
-  payloads: ReadonlyArray<Uint8Array>,
-  from: number,
-  enough: number,
-  out: ByteWriter
-) => number
-
-/**
- * How a payload that is written to `out` by somebody else becomes a frame; see `Framing.inPlace`.
- *
- * @category models
- * @since 0.1.0
- */
-export interface InPlace {
-  /** Begins a frame. The payload is what is written to `out` from then on. */
-  readonly open: (out: ByteWriter) => void
-  /** Ends the frame that began at `start`, or returns why not; what is in `out` from `start` on then means nothing. */
-  readonly close: (out: ByteWriter, start: number) => PayloadError | undefined
-}
 
 /** 1 MiB. */
 export const defaultMaxLength = 1_048_576
