@@ -18,7 +18,7 @@ export const publicModules = (): ReadonlyArray<string> =>
     .sort()
 
 /** Public modules that load what most programs do not need: they are subpaths only, and not in the root. */
-const apart = ["Rpc"]
+const apart = ["Rpc", "TransportWebSocket"]
 
 /** The modules of the root. */
 export const rootModules = (): ReadonlyArray<string> =>

@@ -14,9 +14,9 @@ import type * as Error from "./SluiceError.ts"
 /**
  * Why a connection ended.
  *
- * - `PeerClosed`: the peer ended its side in good order
+ * - `PeerClosed`: the peer ended its side in good order; `code` is the number that a WebSocket's peer gave
  * - `LocalClosed`: our handler completed, or someone here called `close` or `abort`
- * - `PeerReset`: the peer or the network broke the connection; `detail` is the system's word for it
+ * - `PeerReset`: the peer or the network broke the connection; `detail` is the system's word for it, `code` again
  * - `FrameError`: the peer's bytes broke the framing
  * - `MessageError`: a frame was not a message of the protocol, and the policy is to close
  * - `HandlerFailed`: our handler failed or died; the cause is kept
@@ -35,9 +35,9 @@ import type * as Error from "./SluiceError.ts"
  * @since 0.1.0
  */
 export type CloseReason = Data.TaggedEnum<{
-  PeerClosed: {}
+  PeerClosed: { readonly code?: number | undefined }
   LocalClosed: {}
-  PeerReset: { readonly detail: string }
+  PeerReset: { readonly detail: string; readonly code?: number | undefined }
   FrameError: { readonly error: Error.FrameError }
   MessageError: { readonly error: Error.MessageError }
   HandlerFailed: { readonly cause: Cause.Cause<unknown> }

@@ -32,6 +32,8 @@ export interface Codec<in out A, out RD = never, out RE = never> {
   readonly encode: (message: A) => Effect.Effect<Uint8Array, CodecError, RE>
   /** Whether a decoded message may be a view into its frame, so that a queue must not let it pin a large chunk. */
   readonly views: boolean
+  /** Whether every frame is UTF-8, for a transport that tells texts from bytes. Default false. */
+  readonly text?: boolean | undefined
 }
 
 /**
@@ -47,12 +49,15 @@ export const make = <A, RD = never, RE = never>(
     readonly encode: (message: A) => Effect.Effect<Uint8Array, CodecError, RE>
     /** Whether a decoded message may be a view into its frame. Default true, which is always safe. */
     readonly views?: boolean
+    /** Whether every frame is UTF-8, for a transport that tells texts from bytes. Default false. */
+    readonly text?: boolean
   }
 ): Codec<A, RD, RE> => ({
   name,
   decode: options.decode,
   encode: options.encode,
-  views: options.views ?? true
+  views: options.views ?? true,
+  text: options.text ?? false
 })
 
 /**
@@ -78,13 +83,17 @@ export const bytes: Codec<Uint8Array> = make("bytes", { decode: Exit.succeed, en
  * @category constructors
  * @since 0.1.0
  */
-export const utf8: Codec<string> = fromDirect("utf8", false, {
-  decode: (frame) => decodeUtf8(frame) ?? new Detour(fail("utf8", "malformed UTF-8")),
-  encode: (text, out) => {
-    out.writeText(text)
-    return undefined
+export const utf8: Codec<string> = fromDirect(
+  "utf8",
+  { text: true },
+  {
+    decode: (frame) => decodeUtf8(frame) ?? new Detour(fail("utf8", "malformed UTF-8")),
+    encode: (text, out) => {
+      out.writeText(text)
+      return undefined
+    }
   }
-})
+)
 
 /**
  * A message is a JSON text (RFC 8259) of the schema's JSON form: dates are ISO texts, `bigint`s are texts.
@@ -96,27 +105,31 @@ export const json = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): Codec<A,
   const jsonSchema = Schema.toCodecJson(schema)
   const decodeValue = schemaDecoder("json", jsonSchema)
   const encodeValue = schemaEncoder("json", jsonSchema)
-  return fromDirect("json", false, {
-    decode: (frame) => {
-      const text = decodeUtf8(frame)
-      if (text === undefined) return new Detour(fail("json", "malformed UTF-8"))
-      let value: unknown
-      try {
-        value = JSON.parse(text)
-      } catch {
-        return new Detour(fail("json", "malformed JSON"))
+  return fromDirect(
+    "json",
+    { text: true },
+    {
+      decode: (frame) => {
+        const text = decodeUtf8(frame)
+        if (text === undefined) return new Detour(fail("json", "malformed UTF-8"))
+        let value: unknown
+        try {
+          value = JSON.parse(text)
+        } catch {
+          return new Detour(fail("json", "malformed JSON"))
+        }
+        return valueOf(decodeValue(value))
+      },
+      encode: (message, out) => {
+        const value = valueOf(encodeValue(message))
+        if (value instanceof Detour) return new Detour(Effect.flatMapEager(value.effect, encodeJson))
+        const text = stringify(value)
+        if (text instanceof Detour) return text
+        out.writeText(text)
+        return undefined
       }
-      return valueOf(decodeValue(value))
-    },
-    encode: (message, out) => {
-      const value = valueOf(encodeValue(message))
-      if (value instanceof Detour) return new Detour(Effect.flatMapEager(value.effect, encodeJson))
-      const text = stringify(value)
-      if (text instanceof Detour) return text
-      out.writeText(text)
-      return undefined
     }
-  })
+  )
 }
 
 const encodeJson = (value: unknown): Effect.Effect<Uint8Array, CodecError> => {
@@ -217,7 +230,7 @@ export const transform = <A, RD, RE, B>(
   options: { readonly decode: (message: A) => B; readonly encode: (message: B) => A }
 ): Codec<B, RD, RE> => {
   const inner = directOf(codec)
-  return fromDirect<B, RD, RE>(codec.name, codec.views, {
+  return fromDirect<B, RD, RE>(codec.name, codec, {
     decode: (frame) => {
       const decoded = inner.decode(frame)
       return decoded instanceof Detour

@@ -32,6 +32,7 @@ import { type VarintOptions, varintFraming } from "./internal/framing/varint.ts"
 import { type ChecksumOptions, withChecksumFraming } from "./internal/framing/withChecksum.ts"
 import type { FrameError, OptionProblem, PayloadError } from "./SluiceError.ts"
 
+export { type ContentLengthOptions, contentLength } from "./internal/framing/contentLength.ts"
 export type { AnyOfOptions, DelimiterOptions, LinesOptions } from "./internal/framing/delimited.ts"
 export type { FixedLengthOptions } from "./internal/framing/fixedLength.ts"
 export type { JsonOptions } from "./internal/framing/json.ts"

@@ -15,7 +15,8 @@ import { authenticated } from "./internal/authenticate.ts"
 import { coreOf, holdingOf } from "./internal/coreOf.ts"
 import { fromFunction, fromPlan, inOrder, type PerMessage } from "./internal/handler/perMessage.ts"
 import type { Protocol, UnknownMessage } from "./Protocol.ts"
-import type { ConnectionClosed } from "./SluiceError.ts"
+import { type ConnectionClosed, NotCertified } from "./SluiceError.ts"
+import type { PeerCertificate } from "./Transport.ts"
 
 export { catchReason, goodbye, onClose, onOpen } from "./internal/handler/life.ts"
 export {
@@ -277,3 +278,72 @@ export const authenticate = <In, Out, Identity, Rejection, E, ProveServices = ne
   if (Duration.toMillis(timeout) < 1) throw new RangeError("timeout: must be a duration of 1ms or more")
   return authenticated({ prove, handler, timeout, farewell: options.farewell, attribute: options.attribute })
 }
+
+/**
+ * {@link authenticate} by the certificate that the peer showed in the handshake of TLS, before any message.
+ *
+ * `identify` makes the identity of the certificate, a schema for example; what it fails with is the rejection. It sees only
+ * certificates that the listener's `ca` vouches for. A peer without one is rejected with `NotCertified`: with
+ * `clientCertificate: "require"` those in plain text only, and with `"request"` all others are. Who comes back by a session
+ * of TLS has the certificate that it showed when the session began.
+ *
+ * **Example** (Devices by their common name)
+ *
+ * ```ts
+ * import { Codec, Connection, Framing, Handler, Protocol, Server, TransportNode } from "effect-sluice"
+ * import { Effect, Layer, Schema } from "effect"
+ *
+ * const Text = Protocol.make("Text", {
+ *   framing: Framing.lines(),
+ *   fromClient: Codec.utf8,
+ *   fromServer: Codec.utf8
+ * })
+ *
+ * const Device = Schema.Struct({
+ *   subject: Schema.Struct({ CN: Schema.String.check(Schema.isStartingWith("device-")) }),
+ *   fingerprint256: Schema.String
+ * })
+ *
+ * const device = Connection.attribute<typeof Device.Type>("device")
+ *
+ * export const server = Server.layer(
+ *   Text,
+ *   Handler.authenticateTls(
+ *     (certificate) => Schema.decodeUnknownEffect(Device)(certificate),
+ *     ({ subject }) => Handler.map((line) => `${subject.CN} said ${line}`),
+ *     { attribute: device }
+ *   )
+ * ).pipe(Layer.provide(TransportNode.layerTls({
+ *   port: 7000,
+ *   tls: {
+ *     certificateFile: "server.pem",
+ *     keyFile: "server.key",
+ *     clientCertificate: "require",
+ *     caFile: "devices.pem"
+ *   }
+ * })))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const authenticateTls = <In, Out, Identity, Rejection, E, IdentifyServices = never, R = never>(
+  identify: (
+    certificate: PeerCertificate,
+    connection: Connection<In, Out>
+  ) => Effect.Effect<Identity, Rejection, IdentifyServices>,
+  handler: (identity: Identity) => Handler<In, Out, E, R>,
+  options?: AuthenticateOptions<Exclude<Rejection | NotCertified, ConnectionClosed>, Out, Identity>
+): Handler<In, Out, E, IdentifyServices | R> =>
+  authenticate(
+    (_, connection): Effect.Effect<Identity, Rejection | NotCertified, IdentifyServices> => {
+      const { id, tls } = connection
+      if (tls?.authorized === true && tls.peerCertificate !== undefined) {
+        return identify(tls.peerCertificate, connection)
+      }
+      const reason = tls === undefined ? "plain" : tls.peerCertificate === undefined ? "missing" : "untrusted"
+      return Effect.fail(new NotCertified({ connection: id, reason }))
+    },
+    handler,
+    options
+  )

@@ -305,7 +305,7 @@ export const make: <In, Out, E, R, ServerServices, ClientServices>(
   handler: Handler<NoInfer<In>, NoInfer<Out>, E, R>,
   options: NoInfer<ServerOptions<Out>> = {}
 ) {
-  const carried = carriedBy(protocol, (yield* Listener).datagrams)
+  const carried = carriedBy(protocol, yield* Listener)
   const settings = yield* decodeSettings(ServerSettings, options, carried)
   const shared = yield* makeShared({
     protocol: carried,

@@ -11,11 +11,16 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { CloseReason } from "./CloseReason.ts"
+import type { Framing } from "./Framing.ts"
+import type { Datagrams, DroppedDatagrams } from "./internal/datagram/models.ts"
 import type { ProxiedBy } from "./internal/proxy/models.ts"
-import type { FrameError, InvalidConfig, TransportError, UnexpectedPreamble } from "./SluiceError.ts"
+import type { TlsDetails } from "./internal/tlsDetails.ts"
+import type { FrameError, InvalidConfig, TransportError } from "./SluiceError.ts"
 import type { StartTlsOptions } from "./Tls.ts"
 
 export type { ProxiedBy, ProxyHeader, ProxySsl, ProxyValues } from "./internal/proxy/models.ts"
+export type { CertificateNames, PeerCertificate, TlsDetails } from "./internal/tlsDetails.ts"
 
 /**
  * Where an end of a connection is.
@@ -28,10 +33,13 @@ export type Address =
   | { readonly _tag: "Udp"; readonly host: string; readonly port: number }
   | { readonly _tag: "Unix"; readonly path: string }
   | { readonly _tag: "Memory"; readonly name: string }
+  | { readonly _tag: "Stdio" }
+  | { readonly _tag: "Process"; readonly command: string; readonly pid: number }
   | { readonly _tag: "Unknown" }
 
 /**
- * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `udp:127.0.0.1:7000`, `unix:/run/chat.sock`, `memory:chat`.
+ * An address as text: `127.0.0.1:7000`, `[::1]:7000`, `udp:127.0.0.1:7000`, `unix:/run/chat.sock`, `memory:chat`,
+ * `stdio`, `process:sort[4711]`.
  *
  * @category formatting
  * @since 0.1.0
@@ -46,6 +54,10 @@ export const formatAddress = (address: Address): string => {
       return `unix:${address.path}`
     case "Memory":
       return `memory:${address.name}`
+    case "Stdio":
+      return "stdio"
+    case "Process":
+      return `process:${address.command}[${address.pid}]`
     case "Unknown":
       return "unknown"
   }
@@ -53,41 +65,6 @@ export const formatAddress = (address: Address): string => {
 
 const hostAndPort = ({ host, port }: { readonly host: string; readonly port: number }): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
-
-/**
- * What TLS agreed on with the peer of a connection.
- *
- * @category models
- * @since 0.1.0
- */
-export interface TlsDetails {
-  /** `TLSv1.3`. */
-  readonly protocol: string
-  /** The protocol that ALPN chose. */
-  readonly applicationProtocol: string | undefined
-  /** The name the client asked for (SNI). */
-  readonly serverName: string | undefined
-  /** Whether the peer showed a certificate that our authorities vouch for. */
-  readonly authorized: boolean
-  /** The peer's certificate: subject, issuer and fingerprint, where it showed one. */
-  readonly peerCertificate: PeerCertificate | undefined
-}
-
-/**
- * The certificate a TLS peer showed.
- *
- * @category models
- * @since 0.1.0
- */
-export interface PeerCertificate {
-  /** Subject as attributes: `{ CN: "device-7", O: "Example" }`. */
-  readonly subject: Readonly<Record<string, string>>
-  readonly issuer: Readonly<Record<string, string>>
-  /** Subject alternative names as OpenSSL prints them: `DNS:device-7, IP Address:127.0.0.1`. */
-  readonly subjectAltName: string | undefined
-  /** SHA-256 of the certificate, colon separated. */
-  readonly fingerprint256: string
-}
 
 /**
  * What a wire tells its connection. Plain calls on the hot path: a fiber wake-up per chunk would cost more than
@@ -99,17 +76,25 @@ export interface PeerCertificate {
 export interface WireReceiver {
   /** The next bytes. They belong to the receiver and never change again. Not called while paused. */
   readonly onData: (chunk: Uint8Array) => void
-  /** What came first is no data, and nothing more is told but the close. A wire that does not look has no such thing. */
-  readonly onUnexpected?: (error: UnexpectedPreamble) => void
-  /** The peer ended its side: no more bytes come. Writing still works. */
-  readonly onEnd: () => void
+  /**
+   * What came is no data: it broke the rules of the transport. Nothing more is told but the close. A wire that knows no
+   * such rules has no such thing.
+   */
+  readonly onUnexpected?: (error: FrameError) => void
+  /**
+   * The peer ended its side: no more bytes come. Writing still works. `code` is the number that the peer gave for it, in
+   * a transport that has such numbers.
+   */
+  readonly onEnd: (code?: number) => void
   /** After a `write` that returned false: there is room again. */
   readonly onDrain: () => void
   /**
    * The wire is gone, both ways; comes exactly once and last. `error` is the system's word for it (`ECONNRESET`)
-   * where it broke, undefined where both sides ended in good order or we destroyed it.
+   * where it broke, undefined where both sides ended in good order or we destroyed it. `code` is again the peer's.
    */
-  readonly onClose: (error: string | undefined) => void
+  readonly onClose: (error: string | undefined, code?: number) => void
+  /** A sign of life that is no byte of the stream: the peer's ping, or (`answer`) its answer to the last one of ours. */
+  readonly onSign?: (answer: boolean) => void
 }
 
 /**
@@ -139,12 +124,17 @@ export interface Wire {
    * has all of them, and never if the wire breaks before.
    */
   readonly write: (bytes: Uint8Array, written?: () => void) => boolean
-  /** Ends our side after all that was written. Reading goes on. */
-  readonly end: () => void
+  /**
+   * Ends our side after all that was written. Reading goes on. `reason` is why the connection ends, for a transport that
+   * tells its peer; undefined where it goes on in the other direction.
+   */
+  readonly end: (reason?: CloseReason) => void
   /** Ends both sides at once and lets the peer know by a reset. What was not sent yet is lost. */
   readonly reset: () => void
   /** Releases everything at once. Where our side has ended and been flushed, the peer sees an orderly close. */
   readonly destroy: () => void
+  /** Asks the peer for a sign of life, which `onSign` tells. Left out by a transport that has no pings of its own. */
+  readonly ping?: (() => void) | undefined
   /**
    * Makes TLS on this wire ready: options checked, files read, nothing changed yet. Left out by a transport that knows
    * no TLS on a connection that exists already.
@@ -156,58 +146,7 @@ export interface Wire {
   readonly refuse?: ((error: FrameError) => void) | undefined
 }
 
-/**
- * What a transport says of itself that carries datagrams, and no stream of bytes.
- *
- * Each `onData` of its wires is one datagram. What a `write` of them takes are any number of datagrams, each behind its
- * length as four bytes, the most significant first. Servers and clients see to both: every message is sent in a datagram
- * of its own, and every datagram that comes is a complete input for the framing.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Datagrams {
-  /** The most bytes in one of them. A longer one is not written: its sender fails with `DatagramTooLong`. */
-  readonly maxLength: number
-}
-
-/**
- * Why datagrams were dropped.
- *
- * - `tooLong`: longer than the listener's `maxDatagram`
- * - `noFrame`: not whole frames of the framing; the whole ones before the mistake were taken, where the peer was known
- * - `peers`: from somebody new, while there are `maxPeers`
- * - `newPeers`: from somebody new, beyond `newPeersPerSecond`
- * - `slow`: more waited for a connection that does not read than may
- * - `amplification`: to a peer that had sent too little for an answer so long
- * - `unsendable`: the system did not take them
- *
- * @category models
- * @since 0.1.0
- */
-export type DatagramCause =
-  | "tooLong"
-  | "noFrame"
-  | "peers"
-  | "newPeers"
-  | "slow"
-  | "amplification"
-  | "unsendable"
-
-/**
- * Datagrams that were dropped for the same reason: so many, with so many bytes. Where they are of several peers,
- * `remoteAddress` and `detail` are of the first.
- *
- * @category models
- * @since 0.1.0
- */
-export interface DroppedDatagrams {
-  readonly remoteAddress: Address
-  readonly cause: DatagramCause
-  readonly datagrams: number
-  readonly bytes: number
-  readonly detail: string
-}
+export type { DatagramCause, Datagrams, DroppedDatagrams } from "./internal/datagram/models.ts"
 
 /**
  * How a wire changes from plain text to TLS, for a connection that drives it.
@@ -250,6 +189,11 @@ export interface Listening {
    * whom nobody has accepted yet would see a reset from `close`. A transport that keeps nobody waiting has none.
    */
   readonly sweep?: Effect.Effect<void> | undefined
+  /**
+   * Stops accepting until somebody listens again, for a listener that `close` ends for good: peers wait meanwhile. A
+   * suspended server calls it in the place of `close`, and `close` when it is stopped.
+   */
+  readonly hold?: Effect.Effect<void> | undefined
 }
 
 /**
@@ -261,6 +205,8 @@ export interface Listening {
  * - `ProxyHeader`: it sent no header of the PROXY protocol, or a bad one, or is none of the proxies that may
  * - `PlainText`: it does not speak TLS, where only TLS is spoken
  * - `Handshake`: TLS came to no agreement
+ * - `Gone`: it left, in whatever way, without having sent anything; as load balancers do that look after a server. Not
+ *   worth a warning
  * - `Timeout`: it took too long for one of these
  * - `Unknown`: the transport does not tell
  *
@@ -274,6 +220,7 @@ export type AcceptFailure =
   | "ProxyHeader"
   | "PlainText"
   | "Handshake"
+  | "Gone"
   | "Timeout"
   | "Unknown"
 
@@ -307,6 +254,34 @@ export interface Acceptor {
 }
 
 /**
+ * What is special about the wires of a transport. Servers and clients see to it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Carriage {
+  /** Where they carry datagrams. */
+  readonly datagrams?: Datagrams | undefined
+  /** Where they keep messages apart: the framing that stands in for a protocol's. */
+  readonly framing?: ((framing: Framing, frames: FrameTraits) => Framing) | undefined
+  /** Whether they have a `ping`, for protocols that have none. Default false. */
+  readonly pings?: boolean | undefined
+}
+
+/**
+ * What is known of the frames of a protocol besides its framing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FrameTraits {
+  /** All that are sent are UTF-8. */
+  readonly text: boolean
+  /** They are what stands on the wire, so that the framing has to see all of it. */
+  readonly whole: boolean
+}
+
+/**
  * What a server needs: a way to listen.
  *
  * @category services
@@ -314,11 +289,9 @@ export interface Acceptor {
  */
 export class Listener extends Context.Service<
   Listener,
-  {
+  Carriage & {
     /** Listens until the scope ends. Fails with a tagged error that names address and cause. */
     readonly listen: (acceptor: Acceptor) => Effect.Effect<Listening, TransportError, Scope.Scope>
-    /** Where its wires carry datagrams. */
-    readonly datagrams?: Datagrams | undefined
   }
 >()("effect-sluice/Transport/Listener") {}
 
@@ -330,10 +303,8 @@ export class Listener extends Context.Service<
  */
 export class Connector extends Context.Service<
   Connector,
-  {
+  Carriage & {
     /** Connects, TLS handshake and all. Interruption gives up and leaves nothing behind. */
     readonly connect: Effect.Effect<Wire, TransportError>
-    /** Where its wires carry datagrams. */
-    readonly datagrams?: Datagrams | undefined
   }
 >()("effect-sluice/Transport/Connector") {}

@@ -9,6 +9,9 @@
  * connections go on meanwhile. Where something else takes every descriptor, and elsewhere than on Linux, Node resets the
  * peers that it cannot accept, and tells nobody.
  *
+ * At most 4096 peers of a listener are here and no connections yet: their PROXY header, first byte or handshake of TLS is
+ * still to come, each within its own time. One more is turned away.
+ *
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
@@ -26,12 +29,13 @@ import {
 import { SocketSource } from "./internal/node/socketSource.ts"
 import { tcpConnector, tcpListener } from "./internal/node/tcp.ts"
 import { tlsConnector, tlsListener } from "./internal/node/tls.ts"
-import { TcpTlsClientSettings, TcpTlsSettings } from "./internal/node/tlsOptions.ts"
+import { TlsKeeper } from "./internal/node/tlsKeeper.ts"
+import { TcpTlsClientSettings, TcpTlsSettings, TcpTlsSettingsWith } from "./internal/node/tlsOptions.ts"
 import { unixConnector, unixListener } from "./internal/node/unix.ts"
 import { decodeOptions } from "./internal/options.ts"
 import type { ProxyProtocolOptions, SendProxyOptions, UnixProxyProtocolOptions } from "./ProxyProtocol.ts"
 import type { InvalidConfig } from "./SluiceError.ts"
-import type { TlsClientOptions, TlsServerOptions } from "./Tls.ts"
+import type { TlsClientOptions, TlsServer, TlsServerOptions } from "./Tls.ts"
 import { Connector, Listener } from "./Transport.ts"
 
 /**
@@ -78,6 +82,8 @@ export interface PlainTextOptions {
    */
   readonly clientHello?: "refuse" | "data" | undefined
 }
+
+export { type ActivatedOptions, layerActivated } from "./internal/node/activated.ts"
 
 /**
  * How to listen on TCP.
@@ -142,7 +148,29 @@ export interface TcpClientOptions {
  * @since 0.1.0
  */
 export interface TcpTlsOptions extends TcpListenOptions {
-  readonly tls: TlsServerOptions
+  readonly tls: TlsServerOptions | TlsServer["Service"]
+  /**
+   * Whether peers may come in plain text as well, on the same port: `connection.tls` tells which way one came. The first
+   * byte of a peer says, for that of TLS is always 0x16, so nobody is a connection before it: where the server speaks
+   * first, say what to do about silent peers. Default `refuse`.
+   */
+  readonly plain?: "refuse" | "accept" | FirstByteOptions | undefined
+}
+
+/**
+ * Plain text beside TLS.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface FirstByteOptions {
+  /** How long to wait for the first byte, 10 milliseconds to 10 minutes, in real time. Default 5 seconds. */
+  readonly timeout?: Duration.Input | undefined
+  /**
+   * What becomes of a peer that has said nothing by then: `close`, or `plain`, which takes it for one that waits for a
+   * greeting in plain text: a client of TLS always speaks first. Default `close`.
+   */
+  readonly silent?: "close" | "plain" | undefined
 }
 
 /**
@@ -250,7 +278,9 @@ export const layerTcpClientConfig = (
  * @since 0.1.0
  */
 export const layerTls = (options: TcpTlsOptions): Layer.Layer<Listener, InvalidConfig> =>
-  listenerLayer(TcpTlsSettings, options, tlsListener)
+  options.tls instanceof TlsKeeper
+    ? listenerLayer(TcpTlsSettingsWith(options.tls), options, tlsListener)
+    : listenerLayer(TcpTlsSettings, options, tlsListener)
 
 /**
  * Listens on TLS, with options from the configuration. A `Config` may stand for all of them or for each.
@@ -259,9 +289,11 @@ export const layerTls = (options: TcpTlsOptions): Layer.Layer<Listener, InvalidC
  * @since 0.1.0
  */
 export const layerTlsConfig = (
-  options: Config.Wrap<TcpTlsOptions>
+  options: Config.Wrap<TcpTlsOptions & { readonly tls: TlsServerOptions }>
 ): Layer.Layer<Listener, InvalidConfig | Config.ConfigError> =>
-  Layer.unwrap(Effect.map(Config.unwrap<TcpTlsOptions>(options), layerTls))
+  Layer.unwrap(
+    Effect.map(Config.unwrap<TcpTlsOptions & { readonly tls: TlsServerOptions }>(options), layerTls)
+  )
 
 /**
  * Connects over TLS. A server that it must not trust fails with `BadCertificate`, any other failure of the

@@ -1,6 +1,7 @@
 /** Bytes to requests. */
 import { ByteWriter, type Framing, SluiceError } from "effect-sluice"
-import { type Body, ChunkedBody, LengthBody } from "./body.ts"
+import { type Body, LengthBody } from "./body.ts"
+import { ChunkedBody } from "./chunks.ts"
 import { Head } from "./head.ts"
 import { type Limits, malformed, type Refusal } from "./limits.ts"
 import { expectation, type Message, Request } from "./request.ts"
@@ -88,7 +89,9 @@ export class RequestDecoder implements Framing.FrameDecoder<Message> {
     }
     const request = new Request(bytes, start, end, this.head)
     const next = origin + end - start
-    const { chunked, expects, length } = this.head
+    const { chunked, length } = this.head.meaning
+    // HTTP/1.0 knows no 100.
+    const expects = this.head.meaning.expects && request.minor === 1
     this.afterEmptyLine = false
     this.headLength = end - start
     this.nextHead()

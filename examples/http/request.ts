@@ -28,13 +28,14 @@ export class Request {
   private readonly head: string
   private fields: ReadonlyMap<string, string> | undefined
 
-  constructor(bytes: Uint8Array, start: number, end: number, head: Head) {
+  constructor(bytes: Uint8Array, start: number, end: number, { first, meaning }: Head) {
     const text = latin1(bytes, start, end)
     this.head = text
-    this.method = text.slice(0, head.methodEnd)
-    this.target = text.slice(head.methodEnd + 1, head.targetEnd)
-    this.minor = head.minor
-    this.last = head.close || (head.minor === 0 && !head.keepAlive)
+    const { methodEnd, minor, targetEnd } = first
+    this.method = text.slice(0, methodEnd)
+    this.target = text.slice(methodEnd + 1, targetEnd)
+    this.minor = minor
+    this.last = meaning.close || (minor === 0 && !meaning.keepAlive)
   }
 
   /** The target without its query, and without scheme and host where it is a whole URL. */

@@ -57,7 +57,7 @@ export class Response {
     out.writeBytes(this.start)
     out.writeBytes(date)
     out.writeBytes(endOf[connection])
-    if (!headOnly) out.writeBytes(this.body)
+    if (!headOnly && hasBody(this.status)) out.writeBytes(this.body)
     if (plain && this.body.length <= longestKept) {
       this.whole = this.date === date ? out.view().slice(from) : undefined
       this.date = date
@@ -74,22 +74,30 @@ const endOf = {
   "keep-alive": Buffer.from("Connection: keep-alive\r\n\r\n")
 }
 
-/** The status line and the response's own fields. */
+/** The status line and the response's own fields, or what cannot be said. */
 const startOf = ({ body, fields, status }: Response): Uint8Array | SluiceError.CodecError => {
+  // Another one is no answer to a request, or none at all.
+  if (!Number.isInteger(status) || status < 200 || status > 599)
+    return wrong("status", "is none of an answer")
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`
   for (const [name, value] of Object.entries(fields)) {
     // What a handler passes on from elsewhere must not begin a line of its own.
-    if (!/^[\w!#$%&'*+\-.^`|~]+$/.test(name) || !/^[\t -~\x80-\xff]*$/.test(value))
-      return new SluiceError.CodecError({
-        codec: "response",
-        issues: [{ path: `fields.${name}`, message: "is no field of HTTP" }]
-      })
+    const isField = /^[\w!#$%&'*+\-.^`|~]+$/.test(name) && /^[\t -~\x80-\xff]*$/.test(value)
+    if (!isField) return wrong(`fields.${name}`, "is no field of HTTP")
+    if (ours.test(name)) return wrong(`fields.${name}`, "comes by itself")
     text += `${name}: ${value}\r\n`
   }
-  // These two never have a body (RFC 9110, section 8.6).
-  if (status !== 204 && status !== 304) text += `Content-Length: ${body.length}\r\n`
+  if (hasBody(status)) text += `Content-Length: ${body.length}\r\n`
   return Buffer.from(text, "latin1")
 }
+
+const ours = /^(?:connection|content-length|date|transfer-encoding)$/i
+
+/** These two never have one (RFC 9110, section 6.4.1). */
+const hasBody = (status: number): boolean => status !== 204 && status !== 304
+
+const wrong = (path: string, message: string): SluiceError.CodecError =>
+  new SluiceError.CodecError({ codec: "response", issues: [{ path, message }] })
 
 const noBody = new Uint8Array(0)
 

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { type Connection, Handler } from "effect-sluice"
 import { Refusal } from "./limits.ts"
 import type { Message, Request } from "./request.ts"
-import { type Answer, type Reply, Response, text } from "./response.ts"
+import { type Answer, empty, type Reply, Response, text } from "./response.ts"
 
 /** The response to a request, at once or in its time. */
 export type Respond<R> = (request: Request) => Response | Effect.Effect<Response, never, R>
@@ -23,7 +23,7 @@ export const serve =
         ? Effect.andThen(connection.send(answer), connection.close)
         : connection.send(answer)
     }
-    const handle = Handler.each((message: Message, _: Connection.Connection<Message, Reply>) => {
+    const handle = Handler.each((message: Message) => {
       handled++
       if (message._tag === "Expectation") {
         // The body would not be read any more.
@@ -49,17 +49,23 @@ const answerTo = (request: Request, response: Response, last: boolean): Answer =
   connection: last ? "close" : request.minor === 0 ? "keep-alive" : ""
 })
 
-const lastWord = (status: number, detail?: string): Answer => ({
+const lastAnswer = (response: Response): Answer => ({
   _tag: "Answer",
-  response: text(`${status}${detail === undefined ? "" : `: ${detail}`}\n`, status),
+  response,
   headOnly: false,
   connection: "close"
 })
 
+const lastWord = (status: number, detail?: string): Answer =>
+  lastAnswer(text(`${status}${detail === undefined ? "" : `: ${detail}`}\n`, status))
+
+/** Without a body, for the request may have been HEAD. */
+const failed = lastAnswer(empty(500))
+
 /** What a client hears last: that its bytes were no request, that it was too slow, that we failed. */
 export const farewell: Connection.Farewell<Reply> = (fault, { stats }) => {
   const unanswered = stats.messagesIn - stats.messagesOut - stats.outboundMessages
-  if (fault._tag === "HandlerFailed") return unanswered > 0 ? lastWord(500) : undefined
+  if (fault._tag === "HandlerFailed") return unanswered > 0 ? failed : undefined
   // It would be taken for the answer to a request that was fine.
   if (unanswered > 0) return undefined
   if (fault._tag === "FrameError") {

@@ -21,6 +21,8 @@ export interface Answers<In, Out, R, E> {
   readonly table: ReadonlyMap<string, Answer<In, Out, R>>
   readonly otherwise: (message: In, connection: Connection<In, Out>) => Effect.Effect<unknown, E, R>
   readonly concurrency: number
+  /** What becomes of a request that was taken back before its turn; nothing, unless said otherwise. */
+  readonly cancelled?: ((request: In, connection: Connection<In, Out>) => Effect.Effect<unknown>) | undefined
 }
 
 /** What an answer failed with, which is a reply too; sending fails otherwise. */
@@ -113,8 +115,8 @@ export class Answerer<In, Out> {
     if (answer === undefined || tags === undefined)
       return answers.otherwise(message, this.connection.speaking)
     return this.active < answers.concurrency
-      ? this.begin(message, tags, answer)
-      : Effect.flatMap(this.awaitFewer(answers.concurrency), () => this.begin(message, tags, answer))
+      ? this.begin(message, tags, answer, answers)
+      : Effect.flatMap(this.awaitFewer(answers.concurrency), () => this.begin(message, tags, answer, answers))
   }
 
   /** Completes when nothing is being answered. */
@@ -138,11 +140,13 @@ export class Answerer<In, Out> {
   private begin<R>(
     request: In,
     tags: ExchangeTags,
-    answer: Answer<In, Out, R>
-  ): Effect.Effect<void, never, R> {
+    answer: Answer<In, Out, R>,
+    { cancelled }: Pick<Answers<In, Out, R, unknown>, "cancelled">
+  ): Effect.Effect<unknown, never, R> {
     const id = fieldOf(request, this.plan.field)
     if (this.waiting.get(id) === request) this.waiting.delete(id)
-    if (this.cancelled.delete(request) || this.stopped) return Effect.void
+    if (this.stopped) return Effect.void
+    if (this.cancelled.delete(request)) return cancelled?.(request, this.connection.speaking) ?? Effect.void
     const running: Running = { fiber: undefined, cancelled: false }
     this.running.set(id, running)
     this.active++

@@ -8,7 +8,7 @@ import type * as Stream from "effect/Stream"
 import { CloseReason } from "../CloseReason.ts"
 import type { Connection, ConnectionStats, SendError, SwitchOptions } from "../Connection.ts"
 import type { Protocol } from "../Protocol.ts"
-import type { ConnectionClosed, InvalidConfig } from "../SluiceError.ts"
+import type { ConnectionClosed, FrameError, InvalidConfig } from "../SluiceError.ts"
 import type { Address, ProxiedBy, TlsDetails, Wire } from "../Transport.ts"
 import type { Agreement } from "../Versions.ts"
 import { AttributeMap } from "./attributes.ts"
@@ -83,7 +83,7 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   }
 
   outboundEnded(): void {
-    this.wire.end()
+    this.wire.end(this.reason)
   }
 
   /** Runs one of its fibers, from the moment that it is needed until the connection has ended. */
@@ -96,6 +96,15 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
 
   protected endFibers(): void {
     if (this.fibers !== undefined) for (const fiber of this.fibers) fiber.interruptUnsafe()
+  }
+
+  onUnexpected(error: FrameError): void {
+    this.reader.fail(CloseReason.FrameError({ error }))
+  }
+
+  onSign(answer: boolean): void {
+    this.reader.heard(this.shared.now())
+    if (answer) this.heartbeat?.answered()
   }
 
   get localAddress(): Address {

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { CloseReason } from "../CloseReason.ts"
 import type { PolicyName } from "../Outbound.ts"
-import { ConnectionClosed, type MessageError, type UnexpectedPreamble } from "../SluiceError.ts"
+import { ConnectionClosed, type MessageError } from "../SluiceError.ts"
 import type { Wire, WireReceiver } from "../Transport.ts"
 import { interruptBetweenSteps } from "./batchConsumer.ts"
 import { type CloseHook, CloseHooks } from "./closeHooks.ts"
@@ -68,8 +68,9 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   readonly inputDone = new Signal()
   /** Bytes from the wire are on their way through. */
   private turn = false
-  protected reason: CloseReason | undefined
+  reason: CloseReason | undefined
   protected readonly finished = new Signal()
+  private peerCode: number | undefined
   private closing = false
   private drainReason: CloseReason | undefined
   private lost: Lost | undefined
@@ -105,11 +106,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.account()
   }
 
-  onUnexpected(error: UnexpectedPreamble): void {
-    this.reader.fail(CloseReason.FrameError({ error }))
-  }
-
-  onEnd(): void {
+  onEnd(code?: number): void {
+    this.peerCode = code
     this.outbound.cork()
     this.reader.end()
     this.outbound.uncork()
@@ -121,9 +119,10 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.account()
   }
 
-  onClose(error: string | undefined): void {
+  onClose(error: string | undefined, code?: number): void {
     if (error !== undefined || !this.reader.endSeen) {
-      const reason = CloseReason.PeerReset({ detail: error ?? "closed without an end" })
+      const detail = error ?? "closed without an end"
+      const reason = CloseReason.PeerReset(code === undefined ? { detail } : { detail, code })
       this.reason ??= reason
       // What was read before is still delivered, even where it waits for its turn.
       this.reader.fail(reason)
@@ -300,9 +299,10 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   /** Nothing can be sent any more. */
   handlerDone(): void {
-    this.outbound.close()
     this.deadlines.stop()
+    // The writer, which goes on at once, tells the transport why.
     this.reason ??= this.orderlyReason(this.reader.ended)
+    this.outbound.close()
     this.reader.stop()
     this.inbound.end(() => Exit.fail(this.closedError()))
     this.requests?.over(this.closedError())
@@ -319,7 +319,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   private orderlyReason(peerEnded: boolean): CloseReason {
     if (this.drainBegun.fired) return this.drainReason ?? CloseReason.ServerStopped()
-    return peerEnded ? CloseReason.PeerClosed() : CloseReason.LocalClosed()
+    if (!peerEnded) return CloseReason.LocalClosed()
+    return CloseReason.PeerClosed(this.peerCode === undefined ? {} : { code: this.peerCode })
   }
 
   /** What requests fail with when no reply can come, though the connection may go on. */

@@ -254,6 +254,7 @@ const logEnd = <In, Out>(
       return Effect.logError(`${who()}: the handler failed`, reason.cause)
     case "FrameError":
     case "MessageError":
+    case "TlsFailed":
       return Effect.logInfo(`${who()}: ${reason.error.message}`)
     default:
       return undefined

@@ -6,6 +6,7 @@ import type { Farewell, IdleHandler } from "../Connection.ts"
 import type { Framing } from "../Framing.ts"
 import type { Policy, PolicyName } from "../Outbound.ts"
 import type { CodecError, MessageError } from "../SluiceError.ts"
+import type { Carriage } from "../Transport.ts"
 import type { Detour } from "./codec/direct.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { HeartbeatSettings } from "./deadlineSettings.ts"
@@ -19,7 +20,10 @@ import type { SkipPolicy } from "./skips.ts"
 
 /** What all connections of a server or client share. */
 export interface ConnectionShared<In, Out> {
+  /** The protocol's, or the one that stands in for it. */
   readonly framing: Framing
+  /** What is special about the wires. */
+  readonly carriage: Carriage | undefined
   readonly decode: (frame: Uint8Array) => Effect.Effect<In, CodecError>
   readonly encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
   /** Both as plain functions, for messages that need no effect. */

@@ -211,7 +211,7 @@ export class Gate {
 
   private refuse(wire: Wire, reason: RefusedReason): void {
     this.host.refused(wire.remoteAddress, reason)
-    this.refusals.dismiss(wire, this.policy.farewell(reason))
+    this.refusals.dismiss(wire, reason, this.policy.farewell(reason))
   }
 
   private count(): Map<bigint, number> {

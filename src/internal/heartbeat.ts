@@ -10,9 +10,15 @@ import type { ConnectionImpl } from "./connection.ts"
 import type { HeartbeatSettings } from "./deadlineSettings.ts"
 import { settled } from "./settled.ts"
 
+/** The ping of the wire itself. */
+const wirePing = Symbol("effect-sluice/wirePing")
+
+/** How to ping: by a message, or by the wire. */
+type AnyPing<Out> = Ping<Out> | typeof wirePing
+
 /** One of the things to do over and over: ping, mind the peer's silence, or both. */
 interface Round<Out> {
-  readonly ping: Ping<Out> | undefined
+  readonly ping: AnyPing<Out> | undefined
   readonly minds: boolean
 }
 
@@ -32,14 +38,19 @@ type Intervals = (pings: number) => Effect.Effect<number | undefined>
 /** How many bytes of answers may wait for a peer that pings and does not read. */
 const maxPongBytes = 16_384
 
+/** `wirePings` says that wires have pings of their own, for a protocol that has none. */
 export const planHeartbeat = <In, Out>(
   beats: { readonly ours?: Beats<Out, In> | undefined; readonly theirs?: Beats<In, Out> | undefined },
   settings: HeartbeatSettings,
-  random: () => number
+  random: () => number,
+  wirePings: boolean
 ): HeartbeatPlan<In, Out> | undefined => {
   const { ours, theirs } = beats
-  if (ours === undefined && theirs === undefined) return undefined
   const rounds: Array<Round<Out>> = []
+  if (ours === undefined && theirs === undefined) {
+    if (!wirePings || settings === "off") return undefined
+    rounds.push({ ping: wirePing, minds: true })
+  }
   const answered = theirs?.pong !== undefined
   if (ours?.ping !== undefined) rounds.push({ ping: ours.ping, minds: answered })
   // A peer whose pings we answer pings only while it hears nothing: then its silence says nothing.
@@ -107,9 +118,14 @@ export class Heartbeat<In, Out> {
       this.connection.fault(defect)
       return true
     }
+    this.answered()
+    return true
+  }
+
+  /** A ping of ours was answered. */
+  answered(): void {
     if (this.pingedAt !== undefined) this.roundTrip = this.clock() - this.pingedAt
     this.pingedAt = undefined
-    return true
   }
 
   /** The reader reads again. */
@@ -159,10 +175,12 @@ export class Heartbeat<In, Out> {
   }
 
   /** Sends a ping, ahead of all that waits. */
-  send(ping: Ping<Out>): Effect.Effect<void> {
+  send(ping: AnyPing<Out>): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.pingedAt ??= this.clock()
-      return this.control(ping.make())
+      if (ping !== wirePing) return this.control(ping.make())
+      this.connection.wire.ping?.()
+      return Effect.void
     }).pipe(Effect.catchDefect((defect) => Effect.sync(() => this.connection.fault(defect))))
   }
 
@@ -204,7 +222,7 @@ const mind = Effect.fnUntraced(function* <In, Out>(
   heartbeat: Heartbeat<In, Out>,
   plan: HeartbeatPlan<In, Out>,
   connection: ConnectionImpl<In, Out>,
-  ping: Ping<Out> | undefined
+  ping: AnyPing<Out> | undefined
 ) {
   const { reader } = connection
   while (true) {
@@ -234,7 +252,7 @@ const mind = Effect.fnUntraced(function* <In, Out>(
 const beat = Effect.fnUntraced(function* <In, Out>(
   heartbeat: Heartbeat<In, Out>,
   intervals: Effect.Effect<Intervals>,
-  ping: Ping<Out> | undefined
+  ping: AnyPing<Out> | undefined
 ) {
   const next = yield* intervals
   for (let pings = 0; ; pings++) {

@@ -12,7 +12,7 @@ export const nextMessage = <In, Out>(
   Effect.map(
     Effect.mapError(connection.inbound.take(), (error) =>
       Cause.isDone(error)
-        ? new ConnectionClosed({ connection: connection.id, reason: CloseReason.PeerClosed() })
+        ? new ConnectionClosed({ connection: connection.id, reason: CloseReason.PeerClosed({}) })
         : error
     ),
     ([first, ...rest]) => {

@@ -83,12 +83,17 @@ export class Reader<In, Out> {
     return (this.paused ? this.pausedAt : now) - this.pausedTotal
   }
 
+  /** The peer gave a sign of life. */
+  heard(now: number): void {
+    this.lastRead = now
+    this.readSince = this.clock(now)
+  }
+
   /** The next bytes from the wire. */
   chunk(chunk: Uint8Array): void {
     this.bytesIn += chunk.length
     const now = this.connection.shared.now()
-    this.lastRead = now
-    this.readSince = this.clock(now)
+    this.heard(now)
     const { decoder, rate, steps } = this
     // Once stopped we read only to see the peer's end.
     if (decoder === undefined) return

@@ -1,6 +1,8 @@
 /** The way out of a peer that never became a connection. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { RefusedReason } from "../Admission.ts"
+import { CloseReason } from "../CloseReason.ts"
 import type { Wire } from "../Transport.ts"
 
 /** How long a refused peer has to take its farewell and end its side. */
@@ -29,9 +31,10 @@ export class Refusals {
    * Says the farewell, if there is one, and ends our side. The peer may still be sending: closing before it has ended
    * would be a reset, which could overtake what we said.
    */
-  dismiss(wire: Wire, farewell: Effect.Effect<Uint8Array | undefined>): void {
+  dismiss(wire: Wire, reason: RefusedReason, farewell: Effect.Effect<Uint8Array | undefined>): void {
+    const why = CloseReason.Refused({ reason })
     if (this.over || this.leaving.size >= maximumLeaving) {
-      wire.end()
+      wire.end(why)
       wire.destroy()
       return
     }
@@ -47,7 +50,7 @@ export class Refusals {
     this.run(
       Effect.flatMap(farewell, (frame) => {
         if (frame !== undefined) wire.write(frame)
-        wire.end()
+        wire.end(why)
         return gone
       }).pipe(
         Effect.timeoutOption(patience),

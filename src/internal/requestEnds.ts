@@ -34,6 +34,7 @@ interface AnswerOptions<Other, In, Out, E, R> extends AskOptions {
   readonly otherwise?:
     | ((message: Other, connection: Connection<In, Out>) => Effect.Effect<unknown, E, R>)
     | undefined
+  readonly cancelled?: Answers<In, Out, R, E>["cancelled"]
 }
 
 const idOf = ({ requests: { id } }: Asking) => ({
@@ -136,7 +137,8 @@ export const answering = <In, Out, Other extends In, E, R, AnswerR>(
   const all: Answers<In, Out, R | AnswerR, E> = {
     table: new Map(Object.entries(answers as Table)),
     otherwise: otherwise ?? (() => Effect.void),
-    concurrency: count("concurrency", options.concurrency, 64)
+    concurrency: count("concurrency", options.concurrency, 64),
+    cancelled: options.cancelled
   }
   return (connection) =>
     Effect.suspend(() => {

@@ -65,7 +65,8 @@ export class ServerLife<In, Out, E, R> {
       onWire: (wire) => this.gate.arrive(wire),
       onError: ({ address, detail, kind = "Unknown" }) => {
         if (events.active) events.publish(ServerEvent.AcceptFailed({ address, kind, detail }))
-        connections.run(Effect.logWarning(`${formatAddress(address)} did not become a connection: ${detail}`))
+        const log = kind === "Gone" ? Effect.logDebug : Effect.logWarning
+        connections.run(log(`${formatAddress(address)} did not become a connection: ${detail}`))
       },
       holdsFrame: (datagram) => holdsFrame(parts.shared.framing, datagram),
       onDropped: (dropped) => {
@@ -138,7 +139,7 @@ export class ServerLife<In, Out, E, R> {
     const suspend = Effect.suspend(() => {
       if (this.status.value !== "running") return Effect.void
       this.status.set("suspended")
-      return this.door.shut()
+      return this.door.hold()
     })
     return Effect.uninterruptible(Semaphore.withPermit(this.turn, suspend))
   }

@@ -109,7 +109,7 @@ const asksForHeartbeat = (options: unknown): boolean =>
 export const decodeSettings = <S extends Schema.ConstraintDecoder<unknown>>(
   schema: S,
   options: unknown,
-  protocol: {
+  protocol: Carried & {
     readonly problems: ReadonlyArray<OptionProblem>
     readonly heartbeat?: unknown
     readonly switchable?: boolean | undefined
@@ -118,7 +118,9 @@ export const decodeSettings = <S extends Schema.ConstraintDecoder<unknown>>(
   Effect.flatMap(Effect.result(decodeOptions(schema, options)), (decoded) => {
     const problems = protocol.problems.map(({ message, path }) => ({ path: `protocol.${path}`, message }))
     // One that may be left for another may find its heartbeat there.
-    if (protocol.heartbeat === undefined && protocol.switchable !== true && asksForHeartbeat(options)) {
+    const pings =
+      protocol.heartbeat !== undefined || protocol.switchable === true || protocol.carriage?.pings === true
+    if (!pings && asksForHeartbeat(options)) {
       problems.push({ path: "heartbeat", message: "the protocol has no heartbeat messages" })
     }
     if (Result.isFailure(decoded)) problems.push(...decoded.failure.problems)
@@ -199,6 +201,7 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
     Clock.clockWith((clock) => {
       const { beats, codecs, decoder, encoder, onIdle, onMessageError, policy, protocol, settings, side } =
         options
+      const { carriage } = protocol
       // The same time without a bigint, where nobody has brought a clock: it is asked twice a chunk.
       const live = clock === Context.get(Context.empty(), Clock.Clock)
       const now = live ? () => performance.now() : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
@@ -207,9 +210,11 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
       const scheduler = new DeadlineScheduler(clock, now, fork)
       const nextDouble = () => random.nextDoubleUnsafe()
       const fields = protocolFields(protocol, decoder, encoder, context)
+      const encoders = [encoder, ...codecs.map((codec) => codec.encoder)]
       const shared: ConnectionShared<In, Out> = {
         ...fields,
-        framing: framingFor(fields.framing, protocol),
+        framing: framingFor(fields, carriage, encoders),
+        carriage,
         inboundLimits: settings.inbound,
         perTurn: settings.inbound.perTurn,
         rate: settings.inbound.rate && planRate(settings.inbound.rate),
@@ -222,7 +227,7 @@ export const makeShared = <In, Out, DecodeServices, EncodeServices, Unused1, Unu
         now,
         deadlines: { scheduler, times: settings.deadlines, random: nextDouble },
         onIdle: onIdle ?? "close",
-        heartbeat: planHeartbeat(beats, settings.heartbeat, nextDouble),
+        heartbeat: planHeartbeat(beats, settings.heartbeat, nextDouble, carriage?.pings === true),
         heartbeatSettings: settings.heartbeat,
         greeting: protocol.versions && {
           side,

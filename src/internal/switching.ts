@@ -10,6 +10,7 @@ import { type ConnectionClosed, InvalidConfig, type OptionProblem } from "../Slu
 import { codecError } from "./codec/schemaCodec.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
+import { framingFor } from "./datagram/carriedBy.ts"
 import { Heartbeat, planHeartbeat } from "./heartbeat.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
 import { type Holding, leaving, mayLeave } from "./leaving.ts"
@@ -60,15 +61,22 @@ const sharedOf = <In, Out, NextIn, NextOut, Services, PeerServices>(
     ...(tellDropped && { tellDropped }),
     ...(tellSkipped && { tellSkipped })
   }
+  const fields = protocolFields(next, next.fromClient, next.fromServer, context)
   const beats = { ours: next.heartbeat?.fromServer, theirs: next.heartbeat?.fromClient }
   return {
     ...others,
-    ...protocolFields(next, next.fromClient, next.fromServer, context),
+    ...fields,
+    framing: framingFor(fields, shared.carriage, [next.fromServer]),
     outboundPolicy: options.policy ?? Outbound.suspend,
     onMessageError: options.onMessageError ?? "close",
     onIdle: options.onIdle ?? "close",
     greeting: undefined,
-    heartbeat: planHeartbeat(beats, shared.heartbeatSettings, shared.deadlines.random),
+    heartbeat: planHeartbeat(
+      beats,
+      shared.heartbeatSettings,
+      shared.deadlines.random,
+      shared.carriage?.pings === true
+    ),
     ...(options.farewell && { farewell: options.farewell }),
     // They look at the connection's life and never at its messages.
     ...(told as unknown as Told<NextIn, NextOut>)

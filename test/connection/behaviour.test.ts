@@ -28,6 +28,11 @@ const all = [
   rigs.memoryOneByte,
   rigs.memoryCutDelayed,
   rigs.socket,
+  rigs.webSocket,
+  rigs.webSocketStream,
+  rigs.webSocketCompressed,
+  rigs.webSocketCut,
+  rigs.browser,
   rigs.udp
 ]
 

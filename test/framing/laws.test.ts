@@ -82,6 +82,11 @@ const subjects: Readonly<Record<string, Subject>> = {
       ]
     )
   ),
+  contentLength: { framing: Framing.contentLength(), payloads: binary },
+  "contentLength, at most 20, skip": {
+    framing: Framing.contentLength({ maxLength: 20, maxHeaderLength: 30, oversize: "skip", end: "drop" }),
+    payloads: binary
+  },
   "lines, CRLF": { framing: Framing.lines({ newline: "\r\n" }) },
   "lines, keep": {
     framing: Framing.lines({ keep: true, maxLength: 6, oversize: "skip" }),

@@ -71,6 +71,13 @@ const prefixed: Readonly<Record<string, Subject>> = {
       text("12", ":", "hello, world", ",", "100", ":", x, ",")
     ]
   },
+  contentLength: {
+    framing: Framing.contentLength({ maxLength: 100, maxHeaderLength: 60, oversize: "skip" }),
+    conversations: [
+      text("Content-Length", ": ", "5", "\r\n", "\r\n", "hello", "content-length", ":", "0", "\r\n\r\n"),
+      text("X-Other", ": ", "1", "\r\n", "CONTENT-LENGTH", ": ", "100", " ", "\r\n", "\r\n", x)
+    ]
+  },
   typeLengthValue: {
     framing: Framing.typeLengthValue({ maxLength: 100, oversize: "skip" }),
     conversations: [text("\x01", "\0\0\0", "\x05", "\0\0\0", "hello", "\0\0\0\0", "\0", "\0\0\0")]

@@ -26,6 +26,7 @@ const layers = [
   "Groups",
   "Handler",
   "Requests",
+  "JsonRpc",
   "Delivery",
   "Workers",
   "Offload",
@@ -34,10 +35,14 @@ const layers = [
   "Client",
   "Rpc",
   "TransportNode",
+  "Alpn",
   "Multicore",
   "TransportUdp",
+  "TransportStdio",
   "TransportMemory",
-  "TransportSocket"
+  "TransportSocket",
+  "TransportWebSocket",
+  "TransportBrowser"
 ]
 
 /** Imports down the list that may be, for types only: an error tells why the connection closed, and the other way. */
@@ -48,7 +53,7 @@ const reserved = [
   {
     what: "Node's own modules",
     imports: /^node:/,
-    by: /^src\/(internal\/node\/.*|TransportNode|Tls)\.ts$/
+    by: /^src\/(internal\/node\/.*|TransportNode|TransportWebSocket|Tls)\.ts$/
   },
   {
     what: "Effect's sockets, which are unstable",
@@ -76,14 +81,19 @@ const reserved = [
     by: /^$/
   },
   {
-    what: "packages other than effect, msgpackr and piscina",
-    imports: /^(?!\.|node:|effect(\/|$)|msgpackr$|piscina$)/,
+    what: "packages other than effect, msgpackr, piscina and ws",
+    imports: /^(?!\.|node:|effect(\/|$)|msgpackr$|piscina$|ws$)/,
     by: /^$/
   },
   {
     what: "msgpackr",
     imports: /^msgpackr$/,
     by: /^src\/Codec\.ts$/
+  },
+  {
+    what: "ws, which is optional",
+    imports: /^ws$/,
+    by: /^src\/internal\/node\/webSocket\/.*\.ts$/
   },
   {
     what: "piscina, which is optional",

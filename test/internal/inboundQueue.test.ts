@@ -91,7 +91,7 @@ describe("InboundQueue", () => {
 
   it.effect("ends after what is there, the same way for everyone, and takes nothing after it", () =>
     Effect.gen(function* () {
-      const closed = new ConnectionClosed({ connection: 1, reason: CloseReason.PeerClosed() })
+      const closed = new ConnectionClosed({ connection: 1, reason: CloseReason.PeerClosed({}) })
       const { queue } = make()
       queue.push(["a"], 1)
       queue.end(() => Exit.fail(closed))

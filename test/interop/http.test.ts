@@ -3,6 +3,7 @@ import { type ExecFileException, execFile } from "node:child_process"
 import { createHash, randomBytes } from "node:crypto"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http"
+import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
@@ -257,6 +258,40 @@ describe("node:http", () => {
     await new Promise<void>((resolve) => asked.once("continue", resolve))
     asked.end("hello")
     expect(await text(await response)).toBe("hello")
+  })
+})
+
+/** As much of undici as is used here. */
+interface Undici {
+  readonly Client: new (
+    origin: string,
+    options: { readonly pipelining: number }
+  ) => {
+    readonly request: (options: {
+      readonly path: string
+      readonly method: string
+      readonly body?: string
+    }) => Promise<{ readonly statusCode: number; readonly body: { readonly text: () => Promise<string> } }>
+    readonly close: () => Promise<void>
+  }
+}
+
+describeWith("undici", { packages: ["undici"] }, () => {
+  it("has sixteen requests on their way at once, and each has its own answer", async () => {
+    // Its types are there only where it is installed.
+    const { Client } = createRequire(import.meta.url)("undici") as Undici
+    const client = new Client(url, { pipelining: 16 })
+    const answers = await Promise.all(
+      Array.from({ length: 500 }, async (_, index) => {
+        // It sends no body behind a request that is on its way.
+        const { body, statusCode } = await client.request({ path: `/request?${index}`, method: "GET" })
+        return `${statusCode} ${Object.keys(JSON.parse(await body.text()).query)}`
+      })
+    )
+    expect(answers).toEqual(answers.map((_, index) => `200 ${index}`))
+    const posted = await client.request({ path: "/echo", method: "POST", body: "hello" })
+    expect(await posted.body.text()).toBe("hello")
+    await client.close()
   })
 })
 

@@ -68,7 +68,7 @@ const install = async (): Promise<void> => {
     join(user, "package.json"),
     JSON.stringify({ name: "user", version: "1.0.0", type: "module" })
   )
-  const local = ["effect", "msgpackr"].map((name) => join(root, "node_modules", name))
+  const local = ["effect", "msgpackr", "ws"].map((name) => join(root, "node_modules", name))
   await run(user, "npm", "install", ...quiet, "--offline", "--no-package-lock", tarball, ...local)
 }
 

@@ -1,7 +1,7 @@
 /** L-P7, L-P9, L-P10, L-P11: listeners behind a proxy. */
 import * as Path from "node:path"
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Result, Stream } from "effect"
+import { Effect, Logger, Option, Result, Stream } from "effect"
 import * as Client from "../../src/Client.ts"
 import * as ProxyProtocol from "../../src/ProxyProtocol.ts"
 import { formatAddress } from "../../src/Transport.ts"
@@ -228,6 +228,31 @@ const eventuallyTold = (events: ReadonlyArray<{ readonly _tag: string }>) =>
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   })
+
+describe("peers that only look whether somebody is here", () => {
+  it.live("are gone without a warning, however they leave", () =>
+    Effect.gen(function* () {
+      const logged: Array<string> = []
+      const logger = Logger.layer([
+        Logger.make(({ logLevel, message }) => logged.push(`${logLevel}: ${message}`))
+      ])
+      const { events, port } = yield* Effect.provide(serve(behind()), logger)
+      const told = () => events.filter((event) => event._tag === "AcceptFailed")
+      const ending = yield* connectTcp(port)
+      ending.socket.end()
+      yield* eventually(() => told().length === 1, "the event")
+      // At once, as HAProxy does: before it has been accepted, mostly.
+      const resetting = yield* connectTcp(port)
+      resetting.socket.once("connect", () => resetting.socket.resetAndDestroy())
+      yield* eventually(() => told().length === 2, "the event")
+      assert.deepStrictEqual(
+        told().map((event) => event._tag === "AcceptFailed" && event.kind),
+        ["Gone", "Gone"]
+      )
+      assert.deepStrictEqual(logged, [])
+    })
+  )
+})
 
 describe("peers that are no proxies", () => {
   it.live("L-P10: are turned away, unless something else is said", () =>

@@ -11,6 +11,7 @@ import { formatAddress, type ProxyHeader, type ProxyValues } from "../../src/Tra
 
 interface Fact {
   readonly id: string
+  readonly decoder: string
   readonly chunks: ReadonlyArray<string>
   readonly expect: ReadonlyArray<{ readonly frame: string } | { readonly error: string }>
   readonly info: {
@@ -21,9 +22,11 @@ interface Fact {
   }
 }
 
-const facts: ReadonlyArray<Fact> = JSON.parse(
-  readFileSync(new URL("../fixtures/proxy-protocol-cases.json", import.meta.url), "utf8")
+const all: ReadonlyArray<Fact> = JSON.parse(
+  readFileSync(new URL("../fixtures/framing-cases.json", import.meta.url), "utf8")
 )
+
+const facts = all.filter(({ decoder }) => decoder === "proxy-protocol")
 
 const latin = (text: string): Buffer => Buffer.from(text, "latin1")
 
@@ -305,6 +308,16 @@ describe("what is written", () => {
     },
     { arbitrary: { runs: 400 } }
   )
+
+  it("names ends of datagrams by version 2", () => {
+    const end = { _tag: "Udp", host: "192.0.2.1", port: 53 } as const
+    const header = headerOf(encoded({ source: end, destination: end }))
+    assert.deepStrictEqual([header.source, header.transport], [end, "datagram"])
+    assert.strictEqual(
+      Buffer.from(encoded({ version: 1, source: end, destination: end })).toString(),
+      "PROXY UNKNOWN\r\n"
+    )
+  })
 
   it("names nobody where there is nobody to name", () => {
     assert.strictEqual(Buffer.from(encoded({ version: 1 })).toString(), "PROXY UNKNOWN\r\n")

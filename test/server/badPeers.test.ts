@@ -119,7 +119,7 @@ const cases: ReadonlyArray<Case> = [
       peer.write("hello\n")
       peer.wire.end()
     },
-    reason: CloseReason.PeerClosed()
+    reason: CloseReason.PeerClosed({})
   },
   {
     name: "ends its side in the midst of a frame (L-H27)",
@@ -252,7 +252,7 @@ describe("a peer that", () => {
 
   for (const [name, act, reason] of [
     ["resets", (peer) => peer.socket.resetAndDestroy(), CloseReason.PeerReset({ detail: "ECONNRESET" })],
-    ["ends its side", (peer) => peer.socket.end(), CloseReason.PeerClosed()],
+    ["ends its side", (peer) => peer.socket.end(), CloseReason.PeerClosed({})],
     [
       "ends its side in the midst of a frame",
       (peer) => peer.socket.end("hal"),

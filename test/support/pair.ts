@@ -27,16 +27,16 @@ export const open = Effect.fnUntraced(function* <In, Out, E>(
   const opened = yield* rig.open
   const server = yield* Server.make(protocol, handler, options.server).pipe(
     Effect.provideService(Listener, {
-      listen: (acceptor) => Effect.orDie(opened.listen(acceptor)),
-      datagrams: opened.datagrams
+      ...opened.carriage,
+      listen: (acceptor) => Effect.orDie(opened.listen(acceptor))
     })
   )
   const connect = Effect.gen(function* () {
     const scope = yield* Effect.scope
     return yield* Client.connect(protocol, options.client).pipe(
       Effect.provideService(Connector, {
-        connect: Effect.orDie(Effect.provideService(opened.connect(server.address), Scope.Scope, scope)),
-        datagrams: opened.datagrams
+        ...opened.carriage,
+        connect: Effect.orDie(Effect.provideService(opened.connect(server.address), Scope.Scope, scope))
       })
     )
   })

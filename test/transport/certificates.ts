@@ -21,6 +21,8 @@ export interface Certificates {
   readonly client: Issued
   /** Signed by nobody but itself. */
   readonly stranger: Issued
+  /** Another one by the same authority: a name for its files, its subject, and its other names as OpenSSL has them. */
+  readonly issue: (name: string, subject: string, names?: string) => Issued
   /** The server's key, encrypted with `passphrase`. */
   readonly encryptedKeyFile: string
   readonly passphrase: string
@@ -77,6 +79,8 @@ const make = (): Certificates => {
     server,
     client,
     stranger,
+    issue: (name, subject, names) =>
+      signed(name, subject, names === undefined ? "" : `subjectAltName=${names}\n`),
     encryptedKeyFile: file("encrypted.key"),
     passphrase
   }

@@ -11,26 +11,29 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { WebSocket } from "ws"
 import {
   type Acceptor,
   type Address,
+  type Carriage,
   Connector,
-  type Datagrams,
   Listener,
   type Listening,
   type Wire
 } from "../../src/Transport.ts"
+import * as TransportBrowser from "../../src/TransportBrowser.ts"
 import * as TransportMemory from "../../src/TransportMemory.ts"
 import * as TransportNode from "../../src/TransportNode.ts"
 import * as TransportSocket from "../../src/TransportSocket.ts"
 import * as TransportUdp from "../../src/TransportUdp.ts"
+import * as TransportWebSocket from "../../src/TransportWebSocket.ts"
 import { certificates } from "./certificates.ts"
 import { Reception } from "./recorder.ts"
 
 export interface Opened {
+  /** What is special about its wires. */
+  readonly carriage?: Carriage
   readonly listen: (acceptor: Acceptor) => Effect.Effect<Listening, unknown, Scope.Scope>
-  /** Where its wires carry datagrams. */
-  readonly datagrams?: Datagrams | undefined
   /** Connects to where a listener said it listens. */
   readonly connect: (address: Address) => Effect.Effect<Wire, unknown, Scope.Scope>
 }
@@ -178,6 +181,82 @@ export const socket: Rig = {
   })
 }
 
+const webSocketWith = (
+  options: TransportWebSocket.SocketOptions,
+  connect: (url: string) => Layer.Layer<Connector, unknown> = (url) =>
+    TransportWebSocket.layerClient({ ...options, url })
+): Rig["open"] =>
+  Effect.gen(function* () {
+    const { listen, ...carriage } = yield* listenerOf(TransportWebSocket.layer({ ...options, host, port: 0 }))
+    return {
+      carriage,
+      listen,
+      connect: (address) => connectThrough(connect(`ws://${host}:${portOf(address)}/`))
+    }
+  })
+
+/** Messages are pieces of a stream, so that bytes go over it as over any other wire. */
+export const webSocketStream: Rig = {
+  ...all,
+  name: "WebSocket, as a stream",
+  open: webSocketWith({ messages: "stream" })
+}
+
+/** A message is a frame. */
+export const webSocket: Rig = { ...all, name: "WebSocket", open: webSocketWith({}) }
+
+export const webSocketCompressed: Rig = {
+  ...all,
+  name: "WebSocket, compressed",
+  open: webSocketWith({ compression: { threshold: 0 } })
+}
+
+/** It has all that a browser's has, under types of its own. */
+export const platformClass = WebSocket as unknown as TransportBrowser.WebSocketConstructor
+
+/** Through the platform's class, which the one of `ws` stands in for: Node 20 has none. */
+export const browser: Rig = {
+  ...all,
+  name: "browser",
+  halfClose: false,
+  reset: false,
+  open: webSocketWith({}, (url) => TransportBrowser.layer({ url, WebSocket: platformClass }))
+}
+
+const webSocketOverMemory = (options: TransportWebSocket.SocketOptions): Rig["open"] =>
+  Effect.gen(function* () {
+    const network = yield* TransportMemory.makeNetwork({ maxChunk: 1000 })
+    const { listen, ...carriage } = yield* listenerOf(
+      Layer.provide(TransportWebSocket.layerOver(options), Layer.succeed(Listener, network.listener))
+    )
+    return {
+      carriage,
+      listen,
+      connect: () =>
+        connectThrough(
+          Layer.provide(
+            TransportWebSocket.layerClientOver({ ...options, url: "ws://memory/" }),
+            Layer.succeed(Connector, network.connector)
+          )
+        )
+    }
+  })
+
+const cut = { ...all, volume: 256 * 1024 }
+
+/** Over the network in memory, whose chunks end anywhere. */
+export const webSocketCut: Rig = {
+  ...cut,
+  name: "WebSocket over memory, cut",
+  open: webSocketOverMemory({})
+}
+
+export const webSocketStreamCut: Rig = {
+  ...cut,
+  name: "WebSocket over memory, as a stream, cut",
+  open: webSocketOverMemory({ messages: "stream" })
+}
+
 /** Datagrams, as large as they can be. */
 export const udp: Rig = {
   ...all,
@@ -191,7 +270,7 @@ export const udp: Rig = {
     const maxDatagram = 65_507
     const listener = yield* listenerOf(TransportUdp.layer({ host, port: 0, maxDatagram }))
     return {
-      datagrams: listener.datagrams,
+      carriage: { datagrams: listener.datagrams },
       listen: listener.listen,
       connect: (address) =>
         connectThrough(TransportUdp.layerClient({ host, port: portOf(address), maxDatagram }))

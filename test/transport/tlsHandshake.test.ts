@@ -33,6 +33,7 @@ describe("handshake", () => {
         applicationProtocol: "chat/2",
         serverName: "localhost",
         authorized: false,
+        resumed: false,
         peerCertificate: undefined
       })
       server.destroy()

@@ -13,7 +13,9 @@ export const rigs = [
   Rigs.memory,
   Rigs.memoryOneByte,
   Rigs.memoryCutDelayed,
-  Rigs.socket
+  Rigs.socket,
+  Rigs.webSocketStream,
+  Rigs.webSocketStreamCut
 ]
 
 /** Bytes of which every 251 in a row differ from the next, so that a swap or a gap shows. */

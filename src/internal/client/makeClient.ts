@@ -32,7 +32,7 @@ export const connectOnce = Effect.fnUntraced(function* <
   options: ClientOptions<FromClient>
 ) {
   const connector = yield* Connector
-  const carried = carriedBy(protocol, connector.datagrams)
+  const carried = carriedBy(protocol, connector)
   const settings = yield* decodeSettings(ConnectSettings, options, carried)
   const shared = yield* sharedOf(carried, options, settings)
   const scope = yield* Effect.scope
@@ -82,10 +82,11 @@ const begin = Effect.fnUntraced(function* <FromClient, FromServer, ServerService
   settings: Omit<(typeof ClientSettings)["Type"], "whenDown">
 ) {
   const { onConnect } = options
+  const connector = yield* Connector
   const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
   const client = new ResilientClient<FromServer, FromClient>(
     {
-      connect: (yield* Connector).connect,
+      connect: connector.connect,
       shared: yield* sharedOf(protocol, options, settings),
       reconnect: options.reconnect ?? defaultReconnect,
       stableAfter: settings.stableAfter,
@@ -109,7 +110,7 @@ export const makeClient = Effect.fnUntraced(function* <
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: MakeOptions<FromServer, FromClient, R>
 ) {
-  const carried = carriedBy(protocol, (yield* Connector).datagrams)
+  const carried = carriedBy(protocol, yield* Connector)
   const settings = yield* decodeSettings(ClientSettings, options, carried)
   const client = yield* begin(carried, options, settings)
   const sender = new ClientSender(client, settings.whenDown)
@@ -144,7 +145,7 @@ export const makePool = Effect.fnUntraced(function* <
   protocol: Protocol<FromClient, FromServer, ServerServices, ClientServices>,
   options: PoolOptions<FromServer, FromClient, R>
 ) {
-  const carried = carriedBy(protocol, (yield* Connector).datagrams)
+  const carried = carriedBy(protocol, yield* Connector)
   const settings = yield* decodeSettings(PoolSettings, options, carried)
   const clients = yield* Effect.forEach(Array.from({ length: settings.size }), () =>
     begin(carried, options, settings)

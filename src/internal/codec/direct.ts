@@ -55,7 +55,7 @@ const append = <R>(
 /** A codec that is made of its direct form. */
 export const fromDirect = <A, RD = never, RE = never>(
   name: string,
-  views: boolean,
+  { text = false, views = false }: { readonly views?: boolean; readonly text?: boolean | undefined },
   direct: Direct<A, RD, RE>
 ): Codec.Codec<A, RD, RE> => {
   const decode: Codec.Codec<A, RD, RE>["decode"] = (frame) => {
@@ -69,5 +69,5 @@ export const fromDirect = <A, RD = never, RE = never>(
   }
   decoders.set(decode, direct.decode)
   encoders.set(encode, direct.encode)
-  return { name, decode, encode, views }
+  return { name, decode, encode, views, text }
 }

@@ -113,36 +113,40 @@ export const taggedCodec = (table: MessageTable, layout: TypeLayout): Codec.Code
     byId.set(entry.id, codec)
     byTag.set(tag, { id: entry.id, codec })
   }
-  return fromDirect<Tagged>("tagged", true, {
-    decode: (frame) => {
-      if (frame.length < layout.bodyOffset) {
-        return new Detour(Codec.fail("tagged", `frame of ${frame.length} bytes is too short for an id`))
+  return fromDirect<Tagged>(
+    "tagged",
+    { views: true },
+    {
+      decode: (frame) => {
+        if (frame.length < layout.bodyOffset) {
+          return new Detour(Codec.fail("tagged", `frame of ${frame.length} bytes is too short for an id`))
+        }
+        const id = readUint(frame, layout)
+        const body = viewOf(frame, layout.bodyOffset, frame.length)
+        const codec = byId.get(id)
+        return codec === undefined ? new UnknownMessage(id, body) : codec.decode(body)
+      },
+      encode: (message, out) => {
+        const entry = byTag.get(message._tag)
+        if (entry === undefined) {
+          return new Detour(Codec.fail("tagged", `no message of this direction is tagged ${message._tag}`))
+        }
+        const start = out.length
+        writeHead(out, entry.id, layout)
+        const detour = entry.codec.encode(message, out)
+        if (detour === undefined) return undefined
+        out.truncate(start)
+        return new Detour(
+          Effect.mapEager(detour.effect, (body) => {
+            const whole = new ByteWriter()
+            writeHead(whole, entry.id, layout)
+            whole.writeBytes(body)
+            return whole.take()
+          })
+        )
       }
-      const id = readUint(frame, layout)
-      const body = viewOf(frame, layout.bodyOffset, frame.length)
-      const codec = byId.get(id)
-      return codec === undefined ? new UnknownMessage(id, body) : codec.decode(body)
-    },
-    encode: (message, out) => {
-      const entry = byTag.get(message._tag)
-      if (entry === undefined) {
-        return new Detour(Codec.fail("tagged", `no message of this direction is tagged ${message._tag}`))
-      }
-      const start = out.length
-      writeHead(out, entry.id, layout)
-      const detour = entry.codec.encode(message, out)
-      if (detour === undefined) return undefined
-      out.truncate(start)
-      return new Detour(
-        Effect.mapEager(detour.effect, (body) => {
-          const whole = new ByteWriter()
-          writeHead(whole, entry.id, layout)
-          whole.writeBytes(body)
-          return whole.take()
-        })
-      )
     }
-  })
+  )
 }
 
 /** All that is before the body. Zeros, not `reserve`: what the framing leaves as it is must hold nothing of this process's memory. */

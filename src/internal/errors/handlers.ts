@@ -32,6 +32,25 @@ export class Overloaded extends Data.TaggedError("Overloaded")<{
 }
 
 /**
+ * A peer has no certificate that says who it is, where `Handler.authenticateTls` asks for one.
+ *
+ * - `plain`: the connection is in plain text
+ * - `missing`: the peer showed none
+ * - `untrusted`: it showed one that our authorities do not vouch for
+ *
+ * @category handlers
+ * @since 0.1.0
+ */
+export class NotCertified extends Data.TaggedError("NotCertified")<{
+  readonly connection: number
+  readonly reason: "plain" | "missing" | "untrusted"
+}> {
+  override get message(): string {
+    return `connection ${this.connection}: the peer's certificate is asked for, and is ${this.reason === "plain" ? "not there, in plain text" : this.reason}`
+  }
+}
+
+/**
  * A function that was offloaded to another thread has no result.
  *
  * - `Full`: as many calls wait as `maxQueue` allows

@@ -16,6 +16,7 @@ export type TransportFailure =
   | "ConnectionRefused"
   | "ConnectionReset"
   | "UnknownHost"
+  | "CommandNotFound"
   | "Timeout"
   | "BadCertificate"
   | "UnreadableFile"
@@ -64,7 +65,7 @@ const describe = ({ accepts, codecs, protocol, version }: Hello): string =>
   `${protocol} ${version} (accepts ${accepts.join(", ")}; ${codecs.join(", ")})`
 
 /**
- * A transport could not listen or connect, or not start TLS on a connection.
+ * A transport could not listen or connect, or not start TLS on a connection, or not load certificates.
  *
  * `kind` is what went wrong in a word, `address` what it was tried on, `detail` the system's own words.
  *
@@ -72,14 +73,15 @@ const describe = ({ accepts, codecs, protocol, version }: Hello): string =>
  * @since 0.1.0
  */
 export class TransportError extends Data.TaggedError("TransportError")<{
-  readonly operation: "listen" | "connect" | "startTls"
+  readonly operation: "listen" | "connect" | "startTls" | "load"
   readonly kind: TransportFailure
   readonly address: string
   readonly detail: string
   readonly cause?: unknown
 }> {
   override get message(): string {
-    return `cannot ${this.operation} on ${this.address}: ${this.kind} (${this.detail})`
+    const where = this.operation === "load" ? this.address : `on ${this.address}`
+    return `cannot ${this.operation} ${where}: ${this.kind} (${this.detail})`
   }
 }
 

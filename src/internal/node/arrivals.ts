@@ -21,6 +21,8 @@ export class Arrival {
   failure: Failure = { kind: "Unknown", detail: "closed before it was a connection" }
   /** The first failure is the one that is told. */
   failed = false
+  /** It is our doing. */
+  refused = false
   deadline: NodeJS.Timeout | undefined
   readonly onClose: () => void
 
@@ -92,6 +94,12 @@ export class Arrivals {
 
   /** Closes it. That is told when it has closed, which is at once. */
   refuse(arrival: Arrival, kind: AcceptFailure, detail: string): void {
+    arrival.refused ||= !arrival.failed
+    this.leave(arrival, kind, detail)
+  }
+
+  /** The same for one that has given up itself. */
+  leave(arrival: Arrival, kind: AcceptFailure, detail: string): void {
     this.fail(arrival, kind, detail)
     arrival.socket.destroy()
   }
@@ -116,8 +124,13 @@ export class Arrivals {
   private report(socket: Net.Socket): void {
     const arrival = this.forget(socket)
     if (arrival === undefined) return
-    const { address, failure } = arrival
-    this.acceptor.onError({ address, ...failure })
+    const { address, failure, refused } = arrival
+    // Whoever only looks whether somebody is here does that, and load balancers do it all the time.
+    if (!refused && socket.bytesRead === 0) {
+      this.acceptor.onError({ address, kind: "Gone", detail: "left without a word" })
+    } else {
+      this.acceptor.onError({ address, ...failure })
+    }
   }
 
   private forget(socket: Net.Socket): Arrival | undefined {

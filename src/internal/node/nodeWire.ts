@@ -77,6 +77,8 @@ export class NodeWire implements Wire {
   private released = false
   private ended = false
   private closed = false
+  /** Our side has ended. */
+  private finished = false
   private lastWrite = 0
 
   constructor(
@@ -97,6 +99,11 @@ export class NodeWire implements Wire {
     wired.on("error", onError)
     wired.on("end", onEnd)
     wired.on("close", onClose)
+  }
+
+  /** The socket, for who speaks another protocol on it. Nobody attaches to the wire then. */
+  get raw(): Net.Socket {
+    return this.socket
   }
 
   get unsent(): number {
@@ -184,7 +191,7 @@ export class NodeWire implements Wire {
   write(bytes: Uint8Array, written?: () => void): boolean {
     const socket = this.socket
     // Of a socket that broke, Node itself takes nothing.
-    if (this.closed) return false
+    if (this.closed || this.finished) return false
     this.lastWrite = bytes.length
     if (written === undefined) {
       return socket.write(bytes)
@@ -197,6 +204,7 @@ export class NodeWire implements Wire {
   }
 
   end(): void {
+    this.finished = true
     if (this.socket.writable) {
       this.socket.end()
     }

@@ -48,6 +48,11 @@ export const readProxyHeader = (
   arrival: Arrival,
   next: (arrival: Arrival, refusesHeader: boolean) => void
 ): void => {
+  if (arrival.address._tag === "Unknown") {
+    // It has been reset already, so nobody knows who it was.
+    arrivals.leave(arrival, "ProxyHeader", "gone before it could be looked at")
+    return
+  }
   if (!isListed(plan.from, arrival.address)) {
     if (plan.others !== "refuse") next(arrival, plan.others === "direct")
     else arrivals.refuse(arrival, "ProxyHeader", "none of the proxies that may come")
@@ -69,6 +74,6 @@ export const readProxyHeader = (
       return length
     },
     taken: () => next(arrival, false),
-    ended: () => arrivals.refuse(arrival, "ProxyHeader", "ended before its PROXY header was complete")
+    ended: () => arrivals.leave(arrival, "ProxyHeader", "ended before its PROXY header was complete")
   })
 }

@@ -12,6 +12,7 @@ import { takeFirst } from "./firstBytes.ts"
 import type { NodeWire } from "./nodeWire.ts"
 import { Preamble } from "./preamble.ts"
 import { type ProxyPlan, readProxyHeader } from "./proxyHeader.ts"
+import type { TlsHandshakes } from "./tlsHandshakes.ts"
 
 /** Where the wire goes, and what is known of its peer. */
 export interface Ends {
@@ -34,20 +35,17 @@ export interface ReceptionPlan {
   readonly refusesTls: boolean
 }
 
-/** The handshake of a listener. */
+/** The handshakes of a listener. */
 export interface TlsStage {
-  /** For a whole handshake, in milliseconds. */
+  /** For a whole one, in milliseconds. */
   readonly timeout: number
-  /** Begins one; calls back once, with the socket above, where it comes to an agreement. */
-  readonly begin: (
-    arrivals: Arrivals,
-    arrival: Arrival,
-    done: (above: Net.Socket, tls: TlsDetails) => void
-  ) => void
+  readonly handshakes: TlsHandshakes
 }
 
 /** The first byte of a TLS record that begins a handshake (RFC 8446, section 5.1). */
 const handshakeRecord = 0x16
+
+const noEnds: Ends = {}
 
 export class Reception {
   private readonly plan: ReceptionPlan
@@ -63,7 +61,9 @@ export class Reception {
     const atOnce = proxy === undefined && tls === undefined
     this.guard = new DescriptorGuard(
       acceptor,
-      atOnce ? (socket) => this.deliver(plan.makeWire(socket, {}), false) : (socket) => this.receive(socket)
+      atOnce
+        ? (socket) => this.deliver(plan.makeWire(socket, noEnds), false)
+        : (socket) => this.receive(socket)
     )
   }
 
@@ -81,6 +81,7 @@ export class Reception {
   close(): void {
     this.guard.close()
     this.arrivals.abandon()
+    this.plan.tls?.handshakes.close()
   }
 
   private receive(socket: Net.Socket): void {
@@ -117,7 +118,7 @@ export class Reception {
         if (secure) this.handshake(arrival, tls)
         else this.deliverPlain(arrival, refusesHeader)
       },
-      ended: () => arrivals.refuse(arrival, "Unknown", "ended before its first byte")
+      ended: () => arrivals.leave(arrival, "Unknown", "ended before its first byte")
     })
     const silent = () => {
       stop()
@@ -130,13 +131,14 @@ export class Reception {
     const { arrivals } = this
     arrivals.limit(arrival, tls.timeout, "no TLS handshake")
     arrivals.expect(arrival, "Handshake", "closed before the TLS handshake was through")
-    tls.begin(arrivals, arrival, (above, details) => {
-      if (arrivals.finish(arrival)) {
-        this.deliver(this.wireOf(arrival, { above, tls: details }), false)
-      } else {
-        above.destroy()
-      }
-    })
+    tls.handshakes.begin(
+      arrival.socket,
+      (above, details) => {
+        if (arrivals.finish(arrival)) this.deliver(this.wireOf(arrival, { above, tls: details }), false)
+        else above.destroy()
+      },
+      ({ detail, kind }) => arrivals.fail(arrival, kind, detail)
+    )
   }
 
   private deliverPlain(arrival: Arrival, refusesHeader: boolean): void {
@@ -144,11 +146,7 @@ export class Reception {
   }
 
   private wireOf(arrival: Arrival, ends: Ends): NodeWire {
-    const announced = arrival.proxy !== undefined && arrival.address !== arrival.proxy.address
-    const wire = this.plan.makeWire(arrival.socket, {
-      ...ends,
-      ...(announced && { remoteAddress: arrival.address })
-    })
+    const wire = this.plan.makeWire(arrival.socket, { ...ends, remoteAddress: arrival.address })
     wire.proxy = arrival.proxy
     return wire
   }

@@ -71,6 +71,23 @@ export const TcpSettings = Schema.Struct({ ...tcpFields, clientHello })
 /** `TcpOptions` with every default filled in. */
 export type TcpSettings = typeof TcpSettings.Type
 
+/** `ActivatedOptions`. */
+export const ActivatedSettings = Schema.Struct({
+  name: Schema.optional(Schema.String),
+  index: Schema.optional(integerOption(0, 1023)),
+  fd: Schema.optional(integerOption(3, 1_048_575)),
+  heldPeers: withDefault(integerOption(0, 65_535), 128),
+  backlog: tcpFields.backlog,
+  noDelay: tcpFields.noDelay,
+  keepAlive: tcpFields.keepAlive,
+  keepAliveInitialDelay,
+  proxyProtocol: tcpFields.proxyProtocol,
+  clientHello
+})
+
+/** `ActivatedOptions` with every default filled in. */
+export type ActivatedSettings = typeof ActivatedSettings.Type
+
 /** `TcpClientOptions`. */
 export const TcpClientSettings = Schema.Struct(tcpClientFields)
 

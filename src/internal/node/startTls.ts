@@ -3,7 +3,7 @@
  */
 import type * as Net from "node:net"
 import * as Tls from "node:tls"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { InvalidConfig, TransportError } from "../../SluiceError.ts"
 import type { StartTlsOptions } from "../../Tls.ts"
@@ -11,6 +11,9 @@ import { type Address, formatAddress, type TlsDetails, type TlsUpgrade } from ".
 import { decodeOptions } from "../options.ts"
 import { errorDetail } from "./nodeError.ts"
 import { tlsDetails } from "./tlsDetails.ts"
+import type { TlsHandshakes } from "./tlsHandshakes.ts"
+import { TlsKeeper } from "./tlsKeeper.ts"
+import { loadKeeper } from "./tlsKeeping.ts"
 import { loadMaterial } from "./tlsMaterial.ts"
 import { StartTlsSettings } from "./tlsOptions.ts"
 
@@ -27,10 +30,14 @@ export const prepareStartTls: (
   options: StartTlsOptions
 ) => Effect.Effect<TlsUpgrade, InvalidConfig | TransportError> = Effect.fnUntraced(function* (wire, options) {
   const target = formatAddress(wire.remoteAddress)
-  const { client, server } = yield* decodeOptions(StartTlsSettings, options)
+  const { server: given, ...others } = options
+  if (given instanceof TlsKeeper && options.client === undefined) {
+    return upgradeOf(wire, given.settings.handshakeTimeout, (raw) => serve(given.handshakes, raw))
+  }
+  const { client, server } = yield* decodeOptions(StartTlsSettings, { ...others, server: given })
   if (server !== undefined) {
-    const material = yield* loadMaterial(server, { operation: "startTls", target })
-    return upgradeOf(wire, server.handshakeTimeout, (raw) => serve(server, material.options, raw))
+    const keeper = yield* loadKeeper(server, { operation: "startTls", target })
+    return upgradeOf(wire, server.handshakeTimeout, (raw) => serve(keeper.handshakes, raw))
   }
   // One of the two is there: the schema has seen to it.
   const settings = client as NonNullable<typeof client>
@@ -46,8 +53,15 @@ export const prepareStartTls: (
 /** A handshake underway: calls back once. */
 type Handshake = (
   done: (socket: Tls.TLSSocket, serverName: unknown) => void,
-  failed: (error: unknown, socket: Tls.TLSSocket) => void
+  failed: (failure: Failure) => void
 ) => void
+
+interface Failure {
+  readonly detail: string
+  /** A certificate was judged and found wanting. */
+  readonly rejected: boolean
+  readonly cause?: unknown
+}
 
 const upgradeOf = (
   wire: Upgradable,
@@ -65,13 +79,15 @@ const upgradeOf = (
     handshake: Effect.callback<TlsDetails, TransportError>((resume) => {
       // `begin` comes first.
       const socket = raw as Net.Socket
-      const fail = (error: unknown, above?: Tls.TLSSocket) => {
+      const fail = (failure: Failure) => {
         socket.off("close", closed)
-        resume(Effect.fail(handshakeError(wire, error, above)))
+        resume(Effect.fail(handshakeError(wire, failure)))
       }
       // The socket above may know better why, and says so right after this one.
       const closed = () =>
-        setImmediate(() => fail(new Error("the connection closed before the handshake was through")))
+        setImmediate(() =>
+          fail({ detail: "the connection closed before the handshake was through", rejected: false })
+        )
       if (socket.destroyed) {
         closed()
         return
@@ -87,30 +103,14 @@ const upgradeOf = (
   }
 }
 
-/**
- * A server that does not listen takes the socket for one that it has accepted, as its documentation allows. Of a peer
- * that ends its side in the middle, without a word, it does not tell: that is left to the timeout.
- */
 const serve =
-  (
-    settings: NonNullable<StartTlsSettings["server"]>,
-    secureOptions: Tls.SecureContextOptions,
-    raw: Net.Socket
-  ): Handshake =>
-  (done, failed) => {
-    const server = Tls.createServer({
-      allowHalfOpen: true,
-      ...secureOptions,
-      requestCert: settings.clientCertificate !== "none",
-      rejectUnauthorized: settings.clientCertificate === "require",
-      // Ours is the deadline; Node's counts from the last byte.
-      handshakeTimeout: 2 * Duration.toMillis(settings.handshakeTimeout),
-      ...(settings.alpn === undefined ? {} : { ALPNProtocols: [...settings.alpn] })
-    })
-    server.on("tlsClientError", (error, socket) => failed(error, socket))
-    server.on("secureConnection", (socket) => done(socket, socket.servername))
-    server.emit("connection", raw)
-  }
+  (handshakes: TlsHandshakes, raw: Net.Socket): Handshake =>
+  (done, failed) =>
+    handshakes.begin(
+      raw,
+      (above) => done(above, above.servername),
+      ({ cause, detail, rejected }) => failed({ detail, rejected, cause })
+    )
 
 const ask =
   (
@@ -129,7 +129,7 @@ const ask =
       ...(serverName === undefined ? {} : { servername: serverName }),
       ...(settings.alpn === undefined ? {} : { ALPNProtocols: [...settings.alpn] })
     })
-    const onError = (error: Error) => failed(error, socket)
+    const onError = (error: Error) => failed(failureOf(error, socket))
     socket.pause()
     socket.on("error", onError)
     socket.on("secureConnect", () => {
@@ -139,19 +139,22 @@ const ask =
     })
   }
 
-const handshakeError = (
-  wire: Upgradable,
-  error: unknown,
-  socket: Tls.TLSSocket | undefined
-): TransportError => {
+const failureOf = (error: unknown, socket: Tls.TLSSocket): Failure => {
   // Set, despite its type, only where a certificate was judged and found wanting.
-  const verdict: unknown = socket?.authorizationError
+  const verdict: unknown = socket.authorizationError
   const detail = errorDetail(error)
-  return new TransportError({
-    operation: "startTls",
-    kind: verdict ? "BadCertificate" : "HandshakeFailed",
-    address: formatAddress(wire.remoteAddress),
+  return {
     detail: verdict && !detail.includes(String(verdict)) ? `${verdict}: ${detail}` : detail,
+    rejected: Boolean(verdict),
     cause: error
-  })
+  }
 }
+
+const handshakeError = (wire: Upgradable, { cause, detail, rejected }: Failure): TransportError =>
+  new TransportError({
+    operation: "startTls",
+    kind: rejected ? "BadCertificate" : "HandshakeFailed",
+    address: formatAddress(wire.remoteAddress),
+    detail,
+    cause
+  })

@@ -6,8 +6,9 @@ import * as Tls from "node:tls"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { TransportError } from "../../SluiceError.ts"
-import type { Address, Connector, Listener, TlsDetails } from "../../Transport.ts"
+import type { Acceptor, Address, Connector, Listener, TlsDetails } from "../../Transport.ts"
 import { inTurn } from "./inTurn.ts"
 import { tcpTarget } from "./listenHere.ts"
 import { tcpAddress } from "./nodeAddress.ts"
@@ -20,8 +21,15 @@ import type { SocketSource } from "./socketSource.ts"
 import { openTcp, serverOptions, tcpPlace, tcpWire } from "./tcp.ts"
 import { tlsDetails } from "./tlsDetails.ts"
 import { TlsHandshakes } from "./tlsHandshakes.ts"
+import { TlsKeeper } from "./tlsKeeper.ts"
+import { makeKeeper } from "./tlsKeeping.ts"
 import { loadMaterial } from "./tlsMaterial.ts"
-import type { TcpTlsClientSettings, TcpTlsSettings } from "./tlsOptions.ts"
+import {
+  acceptPlain,
+  type TcpTlsClientSettings,
+  type TcpTlsFields,
+  type TlsServerSettings
+} from "./tlsOptions.ts"
 
 /** A reset is TCP's, so it goes to the socket below; its end is the end of the one above. */
 const resetBelow =
@@ -46,48 +54,56 @@ const makeWire = (raw: Net.Socket, { above, remoteAddress, tls }: Ends): NodeWir
     ? tcpWire(raw, { remoteAddress })
     : tlsWire(raw, above, tls, remoteAddress)
 
-const createServer = (settings: TcpTlsSettings, secureOptions: Tls.SecureContextOptions): Tls.Server => {
-  const { tls } = settings
-  return Tls.createServer({
-    pauseOnConnect: true,
-    ...secureOptions,
-    requestCert: tls.clientCertificate !== "none",
-    rejectUnauthorized: tls.clientCertificate === "require",
-    // Ours is the deadline; Node's counts from the last byte.
-    handshakeTimeout: 2 * Duration.toMillis(tls.handshakeTimeout),
-    ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] })
-  })
-}
+/** The options of a listener, and the TLS that it has in common with others, or the options of its own. */
+export type TlsListenerSettings = TcpTlsFields & { readonly tls: TlsKeeper | TlsServerSettings }
 
 /** A listener on TLS. */
 export const tlsListener = (
-  settings: TcpTlsSettings,
+  settings: TlsListenerSettings,
   source: SocketSource
-): Context.Service.Shape<typeof Listener> => {
-  const target = tcpTarget(settings)
-  return {
-    listen: Effect.fnUntraced(function* (acceptor) {
-      const { options } = yield* loadMaterial(settings.tls, { operation: "listen", target })
-      const reception = new Reception(acceptor, {
-        makeWire,
-        proxy: settings.proxyProtocol && proxyPlan(settings.proxyProtocol),
-        tls: new TlsHandshakes(
-          createServer(settings, options),
-          Duration.toMillis(settings.tls.handshakeTimeout)
-        ),
-        refusesTls: false
-      })
-      return yield* source.listen({
-        place: tcpPlace(settings, acceptor),
-        options: serverOptions(settings),
-        // A handshake begins when its peer is let in, and not before.
-        onSocket: (raw) => reception.arrive(raw),
-        acceptor,
-        busy: () => reception.busy,
-        onClose: () => reception.close()
-      })
-    })
-  }
+): Context.Service.Shape<typeof Listener> => ({
+  listen: (acceptor) => listenTls(settings, source, acceptor)
+})
+
+/** Listens on TLS. `choose` is asked for the protocol that ALPN agrees on, where the options do not say. */
+export const listenTls = Effect.fnUntraced(function* (
+  settings: TlsListenerSettings,
+  source: SocketSource,
+  acceptor: Acceptor,
+  choose?: Tls.TlsOptions["ALPNCallback"]
+) {
+  const keeper = yield* keeperOf(settings)
+  const reception = new Reception(acceptor, {
+    makeWire,
+    proxy: settings.proxyProtocol && proxyPlan(settings.proxyProtocol),
+    tls: {
+      timeout: Duration.toMillis(keeper.settings.handshakeTimeout),
+      handshakes: new TlsHandshakes(keeper, choose)
+    },
+    plain: plainPlan(settings.plain),
+    refusesTls: false
+  })
+  return yield* source.listen({
+    place: tcpPlace(settings, acceptor),
+    options: serverOptions(settings),
+    // A handshake begins when its peer is let in, and not before.
+    onSocket: (raw) => reception.arrive(raw),
+    acceptor,
+    busy: () => reception.busy,
+    onClose: () => reception.close()
+  })
+})
+
+/** One of its own is read when it begins to listen, and kept fresh until it ends. */
+const keeperOf = (settings: TlsListenerSettings): Effect.Effect<TlsKeeper, TransportError, Scope.Scope> =>
+  settings.tls instanceof TlsKeeper
+    ? Effect.succeed(settings.tls)
+    : makeKeeper(settings.tls, { operation: "listen", target: tcpTarget(settings) })
+
+const plainPlan = (plain: TcpTlsFields["plain"]) => {
+  if (plain === "refuse") return undefined
+  const { silent, timeout } = plain === "accept" ? acceptPlain : plain
+  return { timeout: Duration.toMillis(timeout), silent }
 }
 
 const handshakeError = (target: string, socket: Tls.TLSSocket, error: unknown): TransportError => {

@@ -3,6 +3,7 @@
  */
 import type * as Tls from "node:tls"
 import type { PeerCertificate, TlsDetails } from "../../Transport.ts"
+import { parseNames } from "./subjectAltNames.ts"
 
 /** An attribute that occurs several times comes as a list. */
 const attributes = (name: object | undefined): Readonly<Record<string, string>> =>
@@ -22,6 +23,10 @@ const peerCertificate = (socket: Tls.TLSSocket): PeerCertificate | undefined => 
         subject: attributes(shown.subject),
         issuer: attributes(shown.issuer),
         subjectAltName: shown.subjectaltname,
+        names: parseNames(shown.subjectaltname),
+        serialNumber: shown.serialNumber ?? "",
+        validFrom: new Date(shown.valid_from ?? Number.NaN),
+        validTo: new Date(shown.valid_to ?? Number.NaN),
         fingerprint256: shown.fingerprint256
       }
 }
@@ -31,10 +36,15 @@ const nameOr = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined
 
 /** Everything about the agreement. `serverName` is what the client asked for. */
-export const tlsDetails = (socket: Tls.TLSSocket, serverName: unknown): TlsDetails => ({
-  protocol: socket.getProtocol() ?? "unknown",
-  applicationProtocol: nameOr(socket.alpnProtocol),
-  serverName: nameOr(serverName),
-  authorized: socket.authorized,
-  peerCertificate: peerCertificate(socket)
-})
+export const tlsDetails = (socket: Tls.TLSSocket, serverName: unknown): TlsDetails => {
+  const certificate = peerCertificate(socket)
+  return {
+    protocol: socket.getProtocol() ?? "unknown",
+    applicationProtocol: nameOr(socket.alpnProtocol),
+    serverName: nameOr(serverName),
+    // Node takes every client for authorized whose session of TLS 1.3 was resumed, those without a certificate too.
+    authorized: socket.authorized && certificate !== undefined,
+    resumed: socket.isSessionReused(),
+    peerCertificate: certificate
+  }
+}

@@ -3,16 +3,24 @@
  */
 import * as Net from "node:net"
 import type * as Tls from "node:tls"
-import type { TlsDetails } from "../../Transport.ts"
-import type { Arrival, Arrivals } from "./arrivals.ts"
+import type { AcceptFailure, TlsDetails } from "../../Transport.ts"
 import { errorCode, errorDetail } from "./nodeError.ts"
-import type { TlsStage } from "./reception.ts"
 import { tlsDetails } from "./tlsDetails.ts"
+import type { TlsKeeper } from "./tlsKeeper.ts"
+
+/** Why a handshake came to nothing. */
+export interface HandshakeFailure {
+  readonly kind: AcceptFailure
+  readonly detail: string
+  /** The peer's certificate was judged and found wanting. */
+  readonly rejected: boolean
+  readonly cause: unknown
+}
 
 interface Handshake {
-  readonly arrivals: Arrivals
-  readonly arrival: Arrival
-  readonly done: (above: Net.Socket, tls: TlsDetails) => void
+  readonly raw: Net.Socket
+  readonly done: (above: Tls.TLSSocket, tls: TlsDetails) => void
+  readonly failed: (failure: HandshakeFailure) => void
 }
 
 /** What OpenSSL says of bytes that are no TLS record. */
@@ -27,71 +35,74 @@ const plainText = new Set([
 ])
 
 /** A server that does not listen takes a socket for one that it has accepted, as its documentation allows. */
-export class TlsHandshakes implements TlsStage {
-  readonly timeout: number
+export class TlsHandshakes {
+  private readonly keeper: TlsKeeper
   private readonly server: Tls.Server
   /** By the socket below, which is there from the start. */
   private readonly pending = new Map<Net.Socket, Handshake>()
 
-  /** `timeout` in milliseconds, for a whole handshake. */
-  constructor(server: Tls.Server, timeout: number) {
-    this.server = server
-    this.timeout = timeout
-    server.on("tlsClientError", (error, socket) => this.fail(socket, error))
-    server.on("secureConnection", (socket) => this.finish(socket))
+  /** `choose` is asked for the protocol that ALPN agrees on, instead of the options. */
+  constructor(keeper: TlsKeeper, choose?: Tls.TlsOptions["ALPNCallback"]) {
+    const { alpn } = keeper.settings
+    this.keeper = keeper
+    this.server = keeper.createServer(
+      choose !== undefined ? { ALPNCallback: choose } : alpn === undefined ? {} : { ALPNProtocols: [...alpn] }
+    )
+    this.server.on("tlsClientError", (error, socket) => this.fail(socket, error))
+    this.server.on("secureConnection", (socket) => this.finish(socket))
   }
 
-  begin(arrivals: Arrivals, arrival: Arrival, done: Handshake["done"]): void {
-    const { socket } = arrival
-    if (socket.destroyed) return
-    this.pending.set(socket, { arrivals, arrival, done })
+  /**
+   * Begins one; calls back once. Of a peer that ends its side in the middle, without a word, nothing is told: that is left
+   * to a timeout. The sockets of a failed one are destroyed.
+   */
+  begin(raw: Net.Socket, done: Handshake["done"], failed: Handshake["failed"]): void {
+    if (raw.destroyed) return
+    this.pending.set(raw, { raw, done, failed })
     // The socket above closes right after this one, and may know better why.
-    socket.on("close", () => setImmediate(() => this.pending.delete(socket)))
-    this.server.emit("connection", socket)
+    raw.on("close", () => setImmediate(() => this.pending.delete(raw)))
+    this.server.emit("connection", raw)
+  }
+
+  /** No more begin. */
+  close(): void {
+    this.keeper.release(this.server)
   }
 
   private finish(socket: Tls.TLSSocket): void {
-    const raw = this.below(socket)
-    const handshake = raw && this.pending.get(raw)
-    if (handshake === undefined) {
-      socket.destroy()
-      return
-    }
-    this.pending.delete(handshake.arrival.socket)
-    handshake.done(socket, tlsDetails(socket, socket.servername))
+    const handshake = this.take(socket)
+    if (handshake === undefined) socket.destroy()
+    else handshake.done(socket, tlsDetails(socket, socket.servername))
   }
 
-  /** That is told when it has closed, which is at once. */
   private fail(socket: Tls.TLSSocket, error: Error): void {
-    const raw = this.below(socket)
-    const handshake = raw && this.pending.get(raw)
+    const handshake = this.take(socket)
     if (handshake !== undefined) {
-      const { arrival, arrivals } = handshake
       // Set, despite its type, only where the peer's certificate was judged and found wanting.
       const verdict: unknown = socket.authorizationError
       const detail = verdict ? `client certificate: ${verdict}` : errorDetail(error)
-      if (plainText.has(errorCode(error))) {
-        arrivals.fail(
-          arrival,
-          "PlainText",
-          `this looks like plain text, and only TLS is spoken here: ${detail}`
-        )
-      } else arrivals.fail(arrival, "Handshake", detail)
+      const plain = plainText.has(errorCode(error))
+      handshake.failed({
+        kind: plain ? "PlainText" : "Handshake",
+        detail: plain ? `this looks like plain text, and only TLS is spoken here: ${detail}` : detail,
+        rejected: Boolean(verdict),
+        cause: error
+      })
+      handshake.raw.destroySoon()
     }
-    raw?.destroy()
     socket.destroy()
   }
 
   /** Node keeps the socket below in a property that it does not document; failing that, the peer's address tells. */
-  private below(socket: Tls.TLSSocket): Net.Socket | undefined {
-    if ("_parent" in socket && socket._parent instanceof Net.Socket) {
-      return socket._parent
-    }
-    for (const raw of this.pending.keys()) {
-      if (raw.remotePort === socket.remotePort && raw.remoteAddress === socket.remoteAddress) {
-        return raw
-      }
-    }
-    return undefined
+  private take(socket: Tls.TLSSocket): Handshake | undefined {
+    const below =
+      "_parent" in socket && socket._parent instanceof Net.Socket
+        ? socket._parent
+        : [...this.pending.keys()].find(
+            (raw) => raw.remotePort === socket.remotePort && raw.remoteAddress === socket.remoteAddress
+          )
+    const handshake = below && this.pending.get(below)
+    if (handshake !== undefined) this.pending.delete(handshake.raw)
+    return handshake
   }
 }

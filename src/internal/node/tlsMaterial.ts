@@ -12,7 +12,7 @@ import type { TlsMaterial } from "./tlsOptions.ts"
 
 /** Who asks, for the errors. */
 export interface MaterialUse {
-  readonly operation: "listen" | "connect" | "startTls"
+  readonly operation: "listen" | "connect" | "startTls" | "load"
   readonly target: string
 }
 

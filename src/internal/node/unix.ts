@@ -11,8 +11,8 @@ import { type Ends, Reception } from "./reception.ts"
 import type { UnixClientSettings, UnixSettings } from "./socketOptions.ts"
 import type { SocketSource } from "./socketSource.ts"
 
-// A client's end has no name of its own, so both ends go by the path.
-const makeWire =
+/** A wire of a Unix socket. A client's end has no name of its own, so both ends go by the path. */
+export const unixWire =
   (address: Address) =>
   (socket: Net.Socket, { remoteAddress = address }: Ends = {}): NodeWire =>
     new NodeWire(socket, address, remoteAddress, undefined, resetByDestroy)
@@ -25,7 +25,7 @@ export const unixListener = (
   listen: (acceptor) => {
     const address: Address = { _tag: "Unix", path }
     const reception = new Reception(acceptor, {
-      makeWire: makeWire(address),
+      makeWire: unixWire(address),
       address,
       // Who may write to the socket's file is believed.
       proxy: proxyProtocol && proxyPlan({ from: "anyone", others: "refuse", ...proxyProtocol }),
@@ -55,7 +55,7 @@ export const unixConnector = (settings: UnixClientSettings): Context.Service.Sha
     connect: connectWith({
       target,
       timeout: settings.connectTimeout,
-      open: openPlain(target, open, makeWire(address))
+      open: openPlain(target, open, unixWire(address))
     })
   }
 }

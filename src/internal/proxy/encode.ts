@@ -23,6 +23,7 @@ export const encode = (plan: HeaderPlan): Uint8Array =>
 
 interface Ends {
   readonly family: 4 | 6
+  readonly datagrams: boolean
   readonly source: { readonly ip: bigint; readonly host: string; readonly port: number }
   readonly destination: { readonly ip: bigint; readonly host: string; readonly port: number }
 }
@@ -31,11 +32,13 @@ const v4 = (ip: bigint): boolean => ip >> 32n === 0xffffn
 
 /** Both ends as IP addresses, where they are some. */
 const endsOf = ({ destination, source }: HeaderPlan): Ends | undefined => {
-  if (source._tag !== "Tcp" || destination._tag !== "Tcp") return undefined
+  if (source._tag !== "Tcp" && source._tag !== "Udp") return undefined
+  if (destination._tag !== source._tag) return undefined
   const [from, to] = [parseIp(source.host), parseIp(destination.host)]
   if (from === undefined || to === undefined) return undefined
   return {
     family: v4(from) && v4(to) ? 4 : 6,
+    datagrams: source._tag === "Udp",
     source: { ip: from, host: source.host, port: source.port },
     destination: { ip: to, host: destination.host, port: destination.port }
   }
@@ -43,7 +46,7 @@ const endsOf = ({ destination, source }: HeaderPlan): Ends | undefined => {
 
 const encodeLine = (plan: HeaderPlan): Uint8Array => {
   const ends = plan.command === "PROXY" ? endsOf(plan) : undefined
-  if (ends === undefined) return encodeUtf8("PROXY UNKNOWN\r\n")
+  if (ends === undefined || ends.datagrams) return encodeUtf8("PROXY UNKNOWN\r\n")
   // One IPv4 end beside an IPv6 one is written as IPv6 maps it.
   const host = (end: Ends["source"]): string =>
     ends.family === 6 && v4(end.ip) && !end.host.includes(":")
@@ -88,7 +91,7 @@ const addresses = (plan: HeaderPlan): readonly [kind: number, block: Uint8Array]
   if (ends === undefined) return none
   const size = ends.family === 4 ? 4 : 16
   return [
-    ends.family === 4 ? 0x11 : 0x21,
+    (ends.family === 4 ? 0x10 : 0x20) | (ends.datagrams ? 2 : 1),
     joined([
       bytesOf(ends.source.ip, size),
       bytesOf(ends.destination.ip, size),

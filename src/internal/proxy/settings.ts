@@ -32,8 +32,11 @@ export const UnixProxySettings = Schema.Struct(sharedFields)
 
 const address = Schema.Union([
   Schema.TaggedStruct("Tcp", { host: Schema.String, port: integerOption(0, 65_535) }),
+  Schema.TaggedStruct("Udp", { host: Schema.String, port: integerOption(0, 65_535) }),
   Schema.TaggedStruct("Unix", { path: Schema.String }),
   Schema.TaggedStruct("Memory", { name: Schema.String }),
+  Schema.TaggedStruct("Stdio", {}),
+  Schema.TaggedStruct("Process", { command: Schema.String, pid: integerOption(0, 2 ** 31 - 1) }),
   Schema.TaggedStruct("Unknown", {})
 ])
 

@@ -54,9 +54,10 @@ export const parseAddresses = (header: Uint8Array, family: number, transport: nu
   }
   const port = (at: number): number => (header[at]! << 8) | header[at + 1]!
   const host = (at: number): string => ipAt(header, at, size)
+  const _tag = spoken === "datagram" ? "Udp" : "Tcp"
   return {
-    source: { _tag: "Tcp", host: host(start), port: port(end - 4) },
-    destination: { _tag: "Tcp", host: host(start + size), port: port(end - 2) },
+    source: { _tag, host: host(start), port: port(end - 4) },
+    destination: { _tag, host: host(start + size), port: port(end - 2) },
     transport: spoken,
     end
   }

@@ -35,6 +35,18 @@ describe("a response", () => {
     expect(/Content-Length: (\d+)/.exec(written(empty(status)))?.[1]).toBe(length)
   })
 
+  it.each([204, 304])("with status %i has no body, whatever it was given", (status) => {
+    for (let time = 0; time < 3; time++) expect(written(text("hi", status))).toMatch(/ GMT\r\n\r\n$/)
+  })
+
+  it.each([0, 99, 100, 199, 600, 200.5, Number.NaN])("with status %d is none", (status) => {
+    expect(() => written(empty(status))).toThrow("status: is none of an answer")
+  })
+
+  it.each(["Date", "content-length", "Transfer-Encoding", "CONNECTION"])("says %s itself", (name) => {
+    expect(() => written(text("x", 200, { [name]: "1" }))).toThrow("comes by itself")
+  })
+
   it("that is sent again has the date of the day, and what that request wants", () => {
     const response = text("hi")
     const first = written(response)

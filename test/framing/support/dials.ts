@@ -18,7 +18,7 @@ import {
   type Params,
   unlimited
 } from "./params.ts"
-import { referenceDelimited } from "./reference.ts"
+import { referenceDelimited, referenceLengthField, referenceVarint } from "./reference.ts"
 
 /** Our framing for a case, and how its answers are read. */
 export interface Dial {
@@ -149,6 +149,19 @@ const lengthDial = (
   framing: (end) => Framing.lengthField({ ...options, end }),
   end: options.end,
   read: asHex,
+  reference: (input, eof) => {
+    const {
+      adjustment = 0,
+      byteOrder = "big",
+      maxLength = unlimited,
+      offset = 0,
+      oversize,
+      width = 4
+    } = options
+    const { end, strip = offset + width } = options
+    const rules = { offset, width, adjustment, strip, byteOrder, maxLength, end }
+    return referenceLengthField(input, eof, { ...rules, skip: oversize === "skip" })
+  },
   ...more
 })
 
@@ -212,11 +225,13 @@ const pekkoLengthField = (params: Params): Dial => {
   return lengthDial({ offset, width, byteOrder, strip: 0, maxLength, end: "fail" })
 }
 
-const pekkoSimple = (params: Params): Dial => ({
-  framing: (end) => Framing.lengthPrefixed({ maxLength: number(params, "maximumMessageLength"), end }),
-  end: "fail",
-  read: asHex
-})
+const pekkoSimple = (params: Params): Dial =>
+  lengthDial(
+    { maxLength: number(params, "maximumMessageLength"), end: "fail" },
+    {
+      framing: (end) => Framing.lengthPrefixed({ maxLength: number(params, "maximumMessageLength"), end })
+    }
+  )
 
 /** A type that nobody registered is no matter of framing: the layer above says so, and goes on. */
 const taoTypeLengthValue = (params: Params): Dial => {
@@ -247,7 +262,8 @@ const taoTypeLengthValue = (params: Params): Dial => {
 const varint: Dial = {
   framing: (end) => Framing.varint({ maxLength: 0x7fffffff, end }),
   end: "drop",
-  read: asHex
+  read: asHex,
+  reference: referenceVarint
 }
 
 const fixedLength = (params: Params): Dial => {
@@ -311,7 +327,14 @@ export const dialOf = ({ decoder, dialect, impl, op, params }: FramingCase): Dia
 }
 
 /** Our answer by the plain reference, where there is one for the family. */
-export const referenceOf = (dial: Dial, input: Uint8Array, eof: boolean) =>
-  dial
+export const referenceOf = (dial: Dial, input: Uint8Array, eof: boolean) => {
+  const outcomes = dial
     .reference?.(input, eof)
     .map((outcome) => ("frame" in outcome ? (dial.read(fromHex(outcome.frame), false) ?? outcome) : outcome))
+  return outcomes === undefined || dial.stops !== true ? outcomes : upToError(outcomes)
+}
+
+export const upToError = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<Outcome> => {
+  const at = outcomes.findIndex((outcome) => "error" in outcome)
+  return at < 0 ? outcomes : outcomes.slice(0, at + 1)
+}

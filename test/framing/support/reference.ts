@@ -110,3 +110,20 @@ export const referenceLengthField = (
 }
 
 const truncated: Outcome = { error: "FrameTruncated" }
+
+/** Frames behind a varint of at most 31 bits; what is unfinished at the end is dropped. */
+export const referenceVarint = (input: Uint8Array): Array<Outcome> => {
+  const outcomes: Array<Outcome> = []
+  for (let rest = [...input]; ; ) {
+    const size = rest.findIndex((byte) => byte < 0x80) + 1
+    if ((size === 0 && rest.length >= 5) || size > 5 || (size === 5 && rest[4]! > 7))
+      return [...outcomes, corrupted]
+    const groups = rest.slice(0, size).toReversed()
+    const length = groups.reduce((value, byte) => value * 128 + (byte % 128), 0)
+    if (size === 0 || rest.length < size + length) return outcomes
+    outcomes.push({ frame: toHex(Uint8Array.from(rest.slice(size, size + length))) })
+    rest = rest.slice(size + length)
+  }
+}
+
+const corrupted: Outcome = { error: "FrameCorrupted" }

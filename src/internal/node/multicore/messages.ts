@@ -26,6 +26,8 @@ const AddressShape = Schema.Union([
   Schema.TaggedStruct("Unix", { path: Schema.String }),
   Schema.TaggedStruct("Memory", { name: Schema.String }),
   Schema.TaggedStruct("Udp", { host: Schema.String, port: Count }),
+  Schema.TaggedStruct("Stdio", {}),
+  Schema.TaggedStruct("Process", { command: Schema.String, pid: Count }),
   Schema.TaggedStruct("Unknown", {})
 ])
 
@@ -63,7 +65,8 @@ const FromWorker = Schema.Union([
   Schema.TaggedStruct("Pong", {}),
   // A listener takes no more sockets.
   Schema.TaggedStruct("Close", { listener: Schema.String }),
-  Schema.TaggedStruct("Taken", { socket: Count, count: Count }),
+  // With what `Connections` would say.
+  Schema.TaggedStruct("Taken", { socket: Count, count: Count, gone: Schema.Array(Count) }),
   // A socket that came too late, for its listener is closed, or did not come with its message.
   Schema.TaggedStruct("Returned", { socket: Count, closed: Schema.Boolean }),
   // How many connections there are, and which of the handed sockets are gone since it was told last.
@@ -148,6 +151,7 @@ const FailureName = Schema.Literals([
   "ConnectionRefused",
   "ConnectionReset",
   "UnknownHost",
+  "CommandNotFound",
   "Timeout",
   "BadCertificate",
   "UnreadableFile",
