@@ -14,7 +14,10 @@ const arrivalsOn = (maximum: number) =>
       (resume) => {
         const acceptor = new Reception()
         const arrivals = new Arrivals(acceptor, maximum)
-        const server = Net.createServer({ pauseOnConnect: true }, (socket) => void arrivals.begin(socket))
+        const server = Net.createServer({ pauseOnConnect: true }, (socket) => {
+          // Whoever waits for something reads, and so sees that nothing comes any more.
+          arrivals.begin(socket)?.socket.resume()
+        })
         server.listen(0, host, () => {
           // A listening TCP server has an address of this kind.
           const { port } = server.address() as Net.AddressInfo

@@ -146,11 +146,7 @@ export class Reception {
   }
 
   private wireOf(arrival: Arrival, ends: Ends): NodeWire {
-    const announced = arrival.proxy !== undefined && arrival.address !== arrival.proxy.address
-    const wire = this.plan.makeWire(arrival.socket, {
-      ...ends,
-      ...(announced && { remoteAddress: arrival.address })
-    })
+    const wire = this.plan.makeWire(arrival.socket, { ...ends, remoteAddress: arrival.address })
     wire.proxy = arrival.proxy
     return wire
   }

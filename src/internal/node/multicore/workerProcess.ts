@@ -177,8 +177,9 @@ export class WorkerProcess implements Candidate {
   stop(limit: Duration.Duration, forced: Effect.Effect<void>): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       if (this.state === "gone") return Effect.succeed(true)
+      // A second signal would have it not wait for its connections.
+      if (this.state !== "draining") this.signal("SIGTERM")
       this.state = "draining"
-      this.signal("SIGTERM")
       const again = Effect.flatMap(forced, () => {
         this.signal("SIGTERM")
         return Effect.sleep("1 second")
