@@ -1,6 +1,7 @@
 /** One peer, as its handler holds it. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
@@ -27,6 +28,7 @@ import { Sender } from "./sender.ts"
 import { startTls } from "./startTls.ts"
 import { switchProtocol } from "./switching.ts"
 import { Timers } from "./timers.ts"
+import { runWriter } from "./writer.ts"
 
 export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements Connection<In, Out> {
   inbound: InboundQueue<In>
@@ -42,6 +44,8 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   switched: Switched<In, Out> | undefined
   private attributeMap: AttributeMap | undefined
   private ownTimers: Timers | undefined
+  /** Its writer and reader fibers, those that were needed so far. */
+  private fibers: Array<Fiber.Fiber<unknown, unknown>> | undefined
 
   constructor(wire: Wire, shared: ConnectionShared<In, Out>) {
     super(wire, shared)
@@ -72,6 +76,26 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
 
   protected get self(): this {
     return this
+  }
+
+  startWriter(): void {
+    this.forkOwn(runWriter(this.outbound, this))
+  }
+
+  outboundEnded(): void {
+    this.wire.end(this.reason)
+  }
+
+  /** Runs one of its fibers, from the moment that it is needed until the connection has ended. */
+  forkOwn(effect: Effect.Effect<void>): void {
+    const fiber = this.shared.fork(effect)
+    if (fiber.pollUnsafe() !== undefined) return
+    this.fibers ??= []
+    this.fibers.push(fiber)
+  }
+
+  protected endFibers(): void {
+    if (this.fibers !== undefined) for (const fiber of this.fibers) fiber.interruptUnsafe()
   }
 
   onUnexpected(error: FrameError): void {

@@ -14,7 +14,7 @@ import { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import type { Hub } from "./events.ts"
 import type { Gate } from "./gate.ts"
-import { runConnection } from "./runConnection.ts"
+import { type Fork, runConnection } from "./runConnection.ts"
 
 /** What a connection is told when the server begins to stop. */
 export type Goodbye<Out> = (connection: Connection<unknown, Out>) => Out
@@ -25,7 +25,7 @@ export class ConnectionSet<In, Out, E, R> {
   private readonly live = new Map<number, ConnectionImpl<In, Out>>()
   private readonly handler: Handler<In, Out, E, R>
   private readonly goodbye: Goodbye<Out> | undefined
-  private readonly fork: (effect: Effect.Effect<void, never, Exclude<R, Scope.Scope>>) => void
+  private readonly fork: Fork<Exclude<R, Scope.Scope>>
   private phase: "open" | "draining" | "stopped" = "open"
   private emptyWaiters: Array<() => void> = []
   private gate: Gate | undefined
@@ -79,7 +79,7 @@ export class ConnectionSet<In, Out, E, R> {
     return this.live.values()
   }
 
-  /** A peer is here. Its connection runs in a fiber of its own, which ends with the connection and not before. */
+  /** A peer is here. Its handler runs in a fiber of its own. */
   open(wire: Wire): void {
     const { events } = this
     if (this.phase === "stopped") {
@@ -94,17 +94,15 @@ export class ConnectionSet<In, Out, E, R> {
         ServerEvent.Opened({ connection: connection.id, remoteAddress: connection.remoteAddress })
       )
     }
-    this.fork(
-      Effect.flatMap(
-        runConnection(
-          connection,
-          Effect.suspend(() => this.handler(connection))
-        ),
-        (reason) => {
-          this.remove(connection, reason)
-          return logEnd(connection, reason)
-        }
-      )
+    runConnection(
+      connection,
+      Effect.suspend(() => this.handler(connection)),
+      this.fork,
+      (reason) => {
+        this.remove(connection, reason)
+        const log = logEnd(connection, reason)
+        if (log !== undefined) this.fork(log)
+      }
     )
     if (this.phase === "draining") this.drainOne(connection)
   }
@@ -246,7 +244,10 @@ export class ConnectionSet<In, Out, E, R> {
 }
 
 /** A handler's failure is our own fault and an error; a peer that broke the protocol is worth knowing; the rest is life. */
-const logEnd = <In, Out>(connection: ConnectionImpl<In, Out>, reason: CloseReason): Effect.Effect<void> => {
+const logEnd = <In, Out>(
+  connection: ConnectionImpl<In, Out>,
+  reason: CloseReason
+): Effect.Effect<void> | undefined => {
   const who = () => `connection ${connection.id} (${formatAddress(connection.remoteAddress)})`
   switch (reason._tag) {
     case "HandlerFailed":
@@ -256,6 +257,6 @@ const logEnd = <In, Out>(connection: ConnectionImpl<In, Out>, reason: CloseReaso
     case "TlsFailed":
       return Effect.logInfo(`${who()}: ${reason.error.message}`)
     default:
-      return Effect.void
+      return undefined
   }
 }
