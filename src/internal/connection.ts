@@ -61,12 +61,7 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   /** An inbound queue that this connection's reader fills. */
   newInbound<A>(): InboundQueue<A> {
     const { maxBytes, maxMessages } = this.shared.inboundLimits
-    return new InboundQueue(
-      maxMessages,
-      maxBytes,
-      () => this.reader.roomAgain(),
-      this.shared.switchable ? () => this.reader.asked() : undefined
-    )
+    return new InboundQueue(maxMessages, maxBytes, this)
   }
 
   /** The connection as whoever speaks the protocol at hand holds it. */
@@ -76,6 +71,16 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
 
   protected get self(): this {
     return this
+  }
+
+  /** The inbound queue has room again. */
+  roomAgain(): void {
+    this.reader.roomAgain()
+  }
+
+  /** Somebody waits for a message. */
+  asked(): void {
+    this.reader.asked()
   }
 
   startWriter(): void {
@@ -128,7 +133,7 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   }
 
   get sink(): Sink.Sink<void, Out, never, SendError> {
-    return sinkOf(this.sender.sendBatch)
+    return sinkOf((messages) => this.sender.sendBatch(messages))
   }
 
   get send(): Connection<In, Out>["send"] {

@@ -35,6 +35,10 @@ alreadyOver.fire()
 /** What ends a connection. */
 export type Ended = "handler" | "broken"
 
+interface WayOut {
+  readonly ended: (by: Ended) => void
+}
+
 export abstract class ConnectionLife<In, Out> implements WireReceiver {
   readonly id = ++lastId
   readonly wire: Wire
@@ -77,7 +81,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   /** What it holds of the server's memory; there once something stayed. */
   private share: Share | undefined
   private handler: Fiber.Fiber<unknown, unknown> | undefined
-  private onEnded: ((by: Ended) => void) | undefined
+  private wayOut: WayOut | undefined
   /** There once somebody waits for it, or it has happened. */
   private overSignal: Signal | undefined
   private hooks: CloseHooks | undefined
@@ -277,17 +281,17 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.wire.attach(this)
   }
 
-  /** Calls back when the handler has completed, or the connection broke, whichever is first. */
-  onceEnded(handler: Fiber.Fiber<unknown, unknown>, ended: (by: Ended) => void): void {
-    this.onEnded = ended
+  /** Takes the way out when the handler has completed, or the connection broke, whichever is first. */
+  onceEnded(handler: Fiber.Fiber<unknown, unknown>, wayOut: WayOut): void {
+    this.wayOut = wayOut
     handler.addObserver(() => this.tellEnded("handler"))
     if (this.reason !== undefined) this.tellEnded("broken")
   }
 
   private tellEnded(by: Ended): void {
-    const { onEnded } = this
-    this.onEnded = undefined
-    onEnded?.(by)
+    const { wayOut } = this
+    this.wayOut = undefined
+    wayOut?.ended(by)
   }
 
   /** The handler is done, and may have failed. The reason, if something that went wrong ends the connection. */

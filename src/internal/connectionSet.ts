@@ -1,9 +1,9 @@
 /** The connections of one server: who is here, and who is told when nobody is. */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { CloseReason } from "../CloseReason.ts"
 import type { Connection } from "../Connection.ts"
 import { ServerEvent } from "../Events.ts"
@@ -26,6 +26,7 @@ export class ConnectionSet<In, Out, E, R> {
   private readonly handler: Handler<In, Out, E, R>
   private readonly goodbye: Goodbye<Out> | undefined
   private readonly fork: Fork<Exclude<R, Scope.Scope>>
+  private readonly context: Context.Context<Exclude<R, Scope.Scope>>
   private phase: "open" | "draining" | "stopped" = "open"
   private emptyWaiters: Array<() => void> = []
   private gate: Gate | undefined
@@ -54,6 +55,7 @@ export class ConnectionSet<In, Out, E, R> {
         ServerEvent.MessageSkipped({ connection: id, remoteAddress, policy, messages, error })
       )
     }
+    this.context = context
     this.fork = Effect.runForkWith(context)
   }
 
@@ -94,17 +96,34 @@ export class ConnectionSet<In, Out, E, R> {
         ServerEvent.Opened({ connection: connection.id, remoteAddress: connection.remoteAddress })
       )
     }
-    runConnection(
-      connection,
-      Effect.suspend(() => this.handler(connection)),
-      this.fork,
-      (reason) => {
-        this.remove(connection, reason)
-        const log = logEnd(connection, reason)
-        if (log !== undefined) this.fork(log)
-      }
-    )
+    runConnection(connection, this.handling(connection), this)
     if (this.phase === "draining") this.drainOne(connection)
+  }
+
+  private handling(connection: ConnectionImpl<In, Out>): Effect.Effect<unknown, E, R> {
+    // Before the two ends have agreed, there is nothing to handle, and perhaps never will be.
+    if (connection.greeting !== undefined) return Effect.suspend(() => this.handler(connection))
+    try {
+      return this.handler(connection)
+    } catch (defect) {
+      return Exit.die(defect)
+    }
+  }
+
+  forkHandler(handler: Effect.Effect<unknown, unknown, R>, scope: Scope.Scope) {
+    // All that it needs beside the connection's own scope.
+    const context = Context.add(
+      this.context,
+      Scope.Scope,
+      scope
+    ) as Context.Context<unknown> as Context.Context<R>
+    return Effect.runForkWith(context)(handler)
+  }
+
+  connectionEnded(connection: ConnectionImpl<In, Out>, reason: CloseReason): void {
+    this.remove(connection, reason)
+    const log = logEnd(connection, reason)
+    if (log !== undefined) this.fork(log)
   }
 
   /** Runs an effect that belongs to no connection. */

@@ -14,21 +14,31 @@ import { sayFarewell } from "./lastWords.ts"
 /** Forks an effect that runs at once. */
 export type Fork<R> = (effect: Effect.Effect<unknown, unknown, R>) => Fiber.Fiber<unknown, unknown>
 
+/** Where a connection lives. */
+export interface ConnectionHost<In, Out, R> {
+  /** Forks its handler, which runs at once. */
+  readonly forkHandler: (
+    handler: Effect.Effect<unknown, unknown, R>,
+    scope: Scope.Scope
+  ) => Fiber.Fiber<unknown, unknown>
+  /** It is over. */
+  readonly connectionEnded: (connection: ConnectionImpl<In, Out>, reason: CloseReason) => void
+}
+
 /**
- * Runs a connection under its handler, in fibers that `fork` makes, and tells why it ended. It always ends: everything
- * that it waits for on the way out is bounded by the close timeout.
+ * Runs a connection under its handler, and tells its host why it ended. It always ends: everything that it waits for on
+ * the way out is bounded by the close timeout.
  */
 export const runConnection = <In, Out, R>(
   connection: ConnectionImpl<In, Out>,
   handler: Effect.Effect<unknown, unknown, R>,
-  fork: Fork<Exclude<R, Scope.Scope>>,
-  done: (reason: CloseReason) => void
+  host: ConnectionHost<In, Out, R>
 ): void => {
   const { heartbeat, scope } = connection
   if (heartbeat?.active === true) connection.forkOwn(greeted(connection, heartbeat.run()))
-  const fiber = fork(Effect.provideService(greeted(connection, handler), Scope.Scope, scope))
+  const fiber = host.forkHandler(greeted(connection, handler), scope)
   connection.start(fiber)
-  new Ending(connection, fiber, done).begin()
+  connection.onceEnded(fiber, new Ending(connection, fiber, host))
 }
 
 /** What begins when the two ends have agreed, and not at all where they do not. */
@@ -47,23 +57,19 @@ const greeted = <In, Out, A, E, R>(
 class Ending<In, Out> {
   private readonly connection: ConnectionImpl<In, Out>
   private readonly handler: Fiber.Fiber<unknown, unknown>
-  private readonly done: (reason: CloseReason) => void
+  private readonly host: Pick<ConnectionHost<In, Out, never>, "connectionEnded">
 
   constructor(
     connection: ConnectionImpl<In, Out>,
     handler: Fiber.Fiber<unknown, unknown>,
-    done: (reason: CloseReason) => void
+    host: Pick<ConnectionHost<In, Out, never>, "connectionEnded">
   ) {
     this.connection = connection
     this.handler = handler
-    this.done = done
+    this.host = host
   }
 
-  begin(): void {
-    this.connection.onceEnded(this.handler, (by) => this.ended(by))
-  }
-
-  private ended(by: Ended): void {
+  ended(by: Ended): void {
     const stop = by === "broken" ? stopHandler(this.connection, this.handler) : undefined
     this.after(stop, () => this.finalize())
   }
@@ -102,7 +108,9 @@ class Ending<In, Out> {
   private runHooks(): void {
     const { connection } = this
     const hooks = connection.runHooks()
-    this.after(hooks && runHooks(connection, hooks), () => this.done(connection.finish()))
+    this.after(hooks && runHooks(connection, hooks), () =>
+      this.host.connectionEnded(connection, connection.finish())
+    )
   }
 
   /** The next step, once an effect is done; at once where there is none. */

@@ -70,8 +70,8 @@ export class Sender<Out> {
   }
 
   /** The same for who runs its result in the very call that makes it: it sends at once what need not wait. */
-  get sendBatch(): (messages: ReadonlyArray<Out>) => Effect.Effect<void, SendError> {
-    return this.ownPolicy === undefined ? (messages) => this.sendFrom(messages, 0, false) : this.sendAll
+  sendBatch(messages: ReadonlyArray<Out>): Effect.Effect<void, SendError> {
+    return this.ownPolicy === undefined ? this.sendFrom(messages, 0, false) : this.sendAll(messages)
   }
 
   get sendWith(): Connection<never, Out>["sendWith"] {

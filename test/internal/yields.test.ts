@@ -62,7 +62,7 @@ describe("at whatever moment it happens", () => {
   it.effect("a batch that is pushed is taken, and in its order", () =>
     Effect.gen(function* () {
       for (const moment of moments) {
-        const queue = new InboundQueue<string>(10, 1000, () => {})
+        const queue = new InboundQueue<string>(10, 1000, { roomAgain: () => {} })
         const two = Effect.zip(queue.take(), queue.take())
         const fiber = yield* begin(two, moment)
         queue.push(["a"], 1)

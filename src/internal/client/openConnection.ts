@@ -21,9 +21,10 @@ export const openConnection = <In, Out>(
   Effect.suspend(() => {
     const connection = new ConnectionImpl(wire, shared)
     const ended = Effect.callback<CloseReason>((resume) =>
-      runConnection(connection, connection.inputDone.await(), shared.fork, (reason) =>
-        resume(Effect.succeed(reason))
-      )
+      runConnection(connection, connection.inputDone.await(), {
+        forkHandler: shared.fork,
+        connectionEnded: (_, reason) => resume(Effect.succeed(reason))
+      })
     )
     return Effect.map(Effect.forkDetach(ended, { startImmediately: true }), (fiber) => ({
       connection,
