@@ -40,6 +40,7 @@ export type SendError = ConnectionClosed | MessageError
 export interface Connection<out In, in Out> {
   /** Unique in this process, ascending from 1. */
   readonly id: number
+  /** Unknown where it is asked for first when the connection is gone. */
   readonly localAddress: Address
   /** Where the peer is: the client, where a proxy has announced one. */
   readonly remoteAddress: Address

@@ -5,6 +5,7 @@
 import type * as Net from "node:net"
 import type { StartTlsOptions } from "../../Tls.ts"
 import type { Address, ProxiedBy, TlsDetails, Wire, WireReceiver } from "../../Transport.ts"
+import { tcpAddress } from "./nodeAddress.ts"
 import { errorCode } from "./nodeError.ts"
 import type { Preamble } from "./preamble.ts"
 import { prepareStartTls } from "./startTls.ts"
@@ -61,7 +62,6 @@ type HandledSocket = Net.Socket & {
  * The socket must be connected, half-open and silent: no 'data' listener, and paused where it reads by itself.
  */
 export class NodeWire implements Wire {
-  readonly localAddress: Address
   readonly remoteAddress: Address
   tls: TlsDetails | undefined
   /** Whom to tell; undefined until it attaches and after the end. */
@@ -81,15 +81,18 @@ export class NodeWire implements Wire {
   private finished = false
   private lastWrite = 0
 
+  private local: Address | undefined
+
+  /** Without a `localAddress`, the socket is asked when somebody wants to know. */
   constructor(
     socket: Net.Socket,
-    localAddress: Address,
+    localAddress: Address | undefined,
     remoteAddress: Address,
     tls: TlsDetails | undefined,
     resetSocket: ResetSocket
   ) {
     this.socket = socket
-    this.localAddress = localAddress
+    this.local = localAddress
     this.remoteAddress = remoteAddress
     this.tls = tls
     this.resetSocket = resetSocket
@@ -99,6 +102,11 @@ export class NodeWire implements Wire {
     wired.on("error", onError)
     wired.on("end", onEnd)
     wired.on("close", onClose)
+  }
+
+  get localAddress(): Address {
+    this.local ??= tcpAddress(this.socket.localAddress, this.socket.localPort)
+    return this.local
   }
 
   /** The socket, for who speaks another protocol on it. Nobody attaches to the wire then. */

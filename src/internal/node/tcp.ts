@@ -66,7 +66,7 @@ const announce = (socket: Net.Socket, header: NonNullable<TcpClientSettings["pro
 export const tcpWire = (socket: Net.Socket, ends: Ends = {}): NodeWire =>
   new NodeWire(
     socket,
-    tcpAddress(socket.localAddress, socket.localPort),
+    undefined,
     ends.remoteAddress ?? tcpAddress(socket.remoteAddress, socket.remotePort),
     undefined,
     resetTcp
