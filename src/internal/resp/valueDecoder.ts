@@ -45,7 +45,7 @@ export class ValueDecoder extends AccumulatingDecoder<Value> {
   }
 
   protected read(values: Array<Value>): FrameError | undefined {
-    while (this.bulk >= 0 || this.at < this.limit) {
+    while (this.bulk >= 0 || this.at < this.filled) {
       const error = this.bulk >= 0 ? this.string(values) : this.line(values)
       if (error !== undefined) return error === waiting ? undefined : error
     }
@@ -54,14 +54,14 @@ export class ValueDecoder extends AccumulatingDecoder<Value> {
 
   /** The next line: a value of its own, or what begins one. */
   private line(values: Array<Value>): Outcome {
-    const { limit, limits, source } = this
+    const { filled, limits, source } = this
     let end = Math.max(this.at + 1, this.searched)
-    while (end < limit && source[end] !== carriageReturn && source[end] !== lineFeed) end++
+    while (end < filled && source[end] !== carriageReturn && source[end] !== lineFeed) end++
     this.searched = end
     if (end - this.start > limits.maxLength) return this.tooLong()
-    if (end >= limit) return waiting
+    if (end >= filled) return waiting
     if (source[end] === lineFeed) return corrupted("a line feed without a carriage return")
-    if (end + 1 >= limit) return waiting
+    if (end + 1 >= filled) return waiting
     if (source[end + 1] !== lineFeed) return corrupted("a carriage return without a line feed")
     this.searched = 0
     const kind = String.fromCharCode(source[this.at]!)
@@ -91,10 +91,10 @@ export class ValueDecoder extends AccumulatingDecoder<Value> {
   }
 
   private string(values: Array<Value>): Outcome {
-    const { at, bulk, bulkKind, limit, source } = this
+    const { at, bulk, bulkKind, filled, source } = this
     const end = at + bulk
-    if (end < limit && source[end] !== carriageReturn) return unterminated()
-    if (end + 1 >= limit) return waiting
+    if (end < filled && source[end] !== carriageReturn) return unterminated()
+    if (end + 1 >= filled) return waiting
     if (source[end + 1] !== lineFeed) return unterminated()
     this.bulk = -1
     this.at = end + 2
