@@ -19,11 +19,14 @@ export interface Variant {
   readonly extra?: boolean
   /** Answers everybody, and not the one who asked: for broadcasts, and only for them. */
   readonly broadcasts?: boolean
+  /** Server and load client share all cores, as several workers need it. */
+  readonly onAllCores?: boolean
   /** For the notes below a table. */
   readonly note?: string
 }
 
 const bytes = { kind: "bytes", baseline: "net" } as const
+const work = { kind: "bytes", baseline: "workAlone", onAllCores: true } as const
 const byHand = "spoken by the load client by hand"
 
 export const variants: ReadonlyArray<Variant> = [
@@ -43,7 +46,31 @@ export const variants: ReadonlyArray<Variant> = [
   { name: "deadlines", server: "sluice", argument: "deadlines", ...bytes, note: "every deadline on" },
   { name: "heartbeat", server: "sluice", argument: "heartbeat", ...bytes, note: "the same, and a heartbeat" },
 
-  // Servers of several workers: their lines go here.
+  // One process and several, with some work for each message; they share the cores with the load client.
+  { name: "workAlone", server: "sluiceWork", argument: "alone", ...work, note: "one process, no supervisor" },
+  { name: "work1", server: "sluiceWork", argument: "1-roundRobin", ...work, note: "`Multicore`, one worker" },
+  {
+    name: "work2",
+    server: "sluiceWork",
+    argument: "2-roundRobin",
+    ...work,
+    note: "`Multicore`, two workers"
+  },
+  {
+    name: "work2Kernel",
+    server: "sluiceWork",
+    argument: "2-kernel",
+    ...work,
+    extra: true,
+    note: "two workers, balance `kernel`; Node 22.12 or later"
+  },
+  {
+    name: "netCluster2",
+    server: "netCluster",
+    argument: "2",
+    ...work,
+    note: "`node:cluster` by hand, two workers"
+  },
 
   // Typed messages, each against the same work by hand.
   { name: "netRoute", server: "netRoute", kind: "tagged", baseline: "netRoute", note: "an id, by hand" },

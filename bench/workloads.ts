@@ -23,6 +23,8 @@ const liveness = ["deadlines", "heartbeat"]
 const typed = ["netRoute", "route", "netJson", "json", "netBinary", "binary"]
 const instead = ["effectRpc", "ws", "socketIo", "grpc", "nest"]
 
+const several = ["workAlone", "work1", "work2", "netCluster2"]
+
 const echo = { load: "echo", payload: 64 } as const
 const paced = {
   group: "paced",
@@ -78,6 +80,8 @@ export const workloads: ReadonlyArray<Workload> = [
     variants: [...bytes, ...liveness, ...instead],
     quick: ["net", "effectSocket", "stream"]
   },
+  { name: "work-64x4", ...echo, connections: 64, window: 4, variants: several },
+  { name: "work-connect", load: "connect", connections: 32, window: 1, payload: 64, variants: several },
   {
     name: "broadcast-1000",
     load: "broadcast",

@@ -18,7 +18,7 @@ import * as Queue from "effect/Queue"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { makeKeeper } from "./internal/node/tlsKeeper.ts"
+import { makeKeeper } from "./internal/node/tlsKeeping.ts"
 import { TlsServerSettings } from "./internal/node/tlsOptions.ts"
 import { decodeOptions } from "./internal/options.ts"
 import type { InvalidConfig, TransportError } from "./SluiceError.ts"
@@ -230,7 +230,7 @@ export class TlsServer extends Context.Service<
     readonly replace: (certificates: TlsCertificates) => Effect.Effect<void, InvalidConfig | TransportError>
     /** Those that are shown at this moment, the one for everybody first. */
     readonly certificates: Effect.Effect<ReadonlyArray<CertificateInfo>>
-    /** What becomes of reloads from this moment on. Who falls behind by more than 16 loses the oldest. */
+    /** What becomes of reloads from this moment on, until the scope ends. Who falls behind by more than 16 loses the oldest. */
     readonly changes: Stream.Stream<TlsChange>
   }
 >()("effect-sluice/Tls/TlsServer") {}

@@ -9,6 +9,9 @@
  * connections go on meanwhile. Where something else takes every descriptor, and elsewhere than on Linux, Node resets the
  * peers that it cannot accept, and tells nobody.
  *
+ * At most 4096 peers of a listener are here and no connections yet: their PROXY header, first byte or handshake of TLS is
+ * still to come, each within its own time. One more is turned away.
+ *
  * @since 0.1.0
  */
 import * as Config from "effect/Config"

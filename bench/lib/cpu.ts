@@ -25,6 +25,21 @@ const cpuInTicks = (pid: number): number => {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
+/** The same of a process and all that it has started and still runs. */
+export const treeCpu = (pid: number): number =>
+  childrenOf(pid).reduce((sum, child) => sum + treeCpu(child), processCpu(pid))
+
+const childrenOf = (pid: number): ReadonlyArray<number> => {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, "latin1").split(" ").filter(Boolean).map(Number)
+    )
+  } catch {
+    // It is gone, or the kernel does not tell.
+    return []
+  }
+}
+
 /** Seconds of CPU that the whole machine has been busy, all cores together. */
 export const machineCpu = (): number => {
   const [first = ""] = readFileSync("/proc/stat", "latin1").split("\n")
@@ -51,12 +66,12 @@ export const startSpending = (serverPid: number): (() => Spent) => {
   const before = {
     time: performance.now(),
     machine: machineCpu(),
-    server: processCpu(serverPid),
+    server: treeCpu(serverPid),
     load: processCpu(self)
   }
   return () => {
     const seconds = (performance.now() - before.time) / 1000
-    const server = processCpu(serverPid) - before.server
+    const server = treeCpu(serverPid) - before.server
     const load = processCpu(self) - before.load
     const other = Math.max(0, machineCpu() - before.machine - server - load)
     return { seconds, server, load, other }

@@ -4,16 +4,21 @@ import { encodeFrames, FrameReader } from "./frames.ts"
 import { announce } from "./serverProcess.ts"
 
 /** Answers each frame with what `handle` makes of it. */
-export const serveByHand = (handle: (frame: Uint8Array) => Uint8Array): void =>
-  serveFrames((frames, socket) => {
-    for (let i = 0; i < frames.length; i++) frames[i] = handle(frames[i]!)
-    if (!socket.write(encodeFrames(frames))) socket.pause()
-  })
+export const serveByHand = (handle: (frame: Uint8Array) => Uint8Array, onPort = announce): void =>
+  serveFrames(
+    (frames, socket) => {
+      for (let i = 0; i < frames.length; i++) frames[i] = handle(frames[i]!)
+      if (!socket.write(encodeFrames(frames))) socket.pause()
+    },
+    undefined,
+    onPort
+  )
 
 /** Hands over the frames of each chunk; `onSocket` hears of every connection first. */
 export const serveFrames = (
   onFrames: (frames: Array<Uint8Array>, socket: Net.Socket) => void,
-  onSocket?: (socket: Net.Socket) => void
+  onSocket?: (socket: Net.Socket) => void,
+  onPort = announce
 ): void => {
   const server = Net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const reader = new FrameReader()
@@ -33,6 +38,6 @@ export const serveFrames = (
   })
   server.listen({ port: 0, host: "127.0.0.1", backlog: 1024 }, () => {
     const address = server.address()
-    if (address !== null && typeof address === "object") announce(address.port)
+    if (address !== null && typeof address === "object") onPort(address.port)
   })
 }

@@ -51,9 +51,15 @@ export interface Running {
   readonly stop: () => Promise<void>
 }
 
-/** Starts a command on the core of its role. It is killed after `seconds`. */
-export const start = (role: "server" | "load", command: ReadonlyArray<string>, seconds: number): Running => {
-  const [file = "", ...args] = pinning === undefined ? command : ["taskset", "-c", pinning[role], ...command]
+/** Starts a command on the core of its role, or on all of them. It is killed after `seconds`. */
+export const start = (
+  role: "server" | "load",
+  command: ReadonlyArray<string>,
+  seconds: number,
+  onAllCores = false
+): Running => {
+  const pinned = pinning !== undefined && !onAllCores
+  const [file = "", ...args] = pinned ? ["taskset", "-c", pinning[role], ...command] : command
   const child = spawn(file, args, { stdio: ["pipe", "pipe", "pipe"] })
   running.add(child)
   const timer = setTimeout(() => child.kill("SIGKILL"), seconds * 1000)

@@ -48,7 +48,9 @@ export const runTrial = async (
   const bound = startupSeconds + drainSeconds + (idle ? 60 : warmupSeconds + seconds)
   const nodeArguments = [...(options.nodeArguments ?? []), ...(idle ? ["--expose-gc"] : [])]
   const serverArguments = variant.argument === undefined ? [] : [variant.argument]
-  const server = start("server", [node, ...nodeArguments, built.server(variant), ...serverArguments], bound)
+  const { onAllCores = false } = variant
+  const command = [node, ...nodeArguments, built.server(variant), ...serverArguments]
+  const server = start("server", command, bound, onAllCores)
   let load: Running | undefined
   try {
     const loadOptions: LoadOptions = {
@@ -65,7 +67,7 @@ export const runTrial = async (
       warmupSeconds,
       seconds
     }
-    load = start("load", [node, built.load, JSON.stringify(loadOptions)], bound)
+    load = start("load", [node, built.load, JSON.stringify(loadOptions)], bound, onAllCores)
     return idle ? await idleTrial(server, load, connections) : await loadTrial(load)
   } finally {
     await Promise.all([server.stop(), load?.stop()])

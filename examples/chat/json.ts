@@ -1,8 +1,8 @@
-/** The chat for programs: the same rooms as in `text.ts`, by typed messages. */
+/** The chat for programs and for the page: the same rooms as in `text.ts`, by typed messages. */
 import { Effect, Option } from "effect"
 import { type Connection, Handler, Server } from "effect-sluice"
 import { ChatJson, type ClientMessage, type ServerMessage } from "./protocol.ts"
-import { type Event, isName, lobby, nameOf, Rooms } from "./rooms.ts"
+import { type Event, isName, lobby, maxText, nameOf, printable, Rooms } from "./rooms.ts"
 
 type Program = Connection.Connection<ClientMessage, ServerMessage>
 
@@ -31,14 +31,19 @@ const enter = Effect.fnUntraced(function* (program: Program, room: string) {
   })
 })
 
+const say = Effect.fnUntraced(function* (program: Program, text: string) {
+  if (Option.isNone(nameOf(program))) return yield* refuse(program, "join first")
+  if (text === "") return
+  if (text.length > maxText) return yield* refuse(program, `more than ${maxText} characters`)
+  const rooms = yield* Rooms
+  return yield* rooms.say(program, text)
+})
+
 const handler = Handler.route(ChatJson, {
   Join: ({ name }, program) => arrive(program, name),
   Enter: ({ room }, program) => enter(program, room),
   Leave: (_message, program) => enter(program, lobby),
-  Say: ({ text }, program) =>
-    Option.isNone(nameOf(program))
-      ? refuse(program, "join first")
-      : Effect.flatMap(Rooms, (rooms) => rooms.say(program, text)),
+  Say: ({ text }, program) => say(program, printable(text)),
   Who: Effect.fnUntraced(function* (_message, program) {
     const rooms = yield* Rooms
     yield* program.send({ _tag: "Members", names: yield* rooms.members(program) })

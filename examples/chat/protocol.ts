@@ -1,6 +1,8 @@
-/** The chat for programs: JSON messages, one a line, shared by the server and `client.ts`. */
+/** The chat for programs: JSON messages, shared by the server, `client.ts` and the page. One a line, or one a WebSocket message. */
 import { Schema } from "effect"
-import { Codec, Framing, Protocol } from "effect-sluice"
+import * as Codec from "effect-sluice/Codec"
+import * as Framing from "effect-sluice/Framing"
+import * as Protocol from "effect-sluice/Protocol"
 
 export const ClientMessage = Schema.Union([
   Schema.TaggedStruct("Join", { name: Schema.String }),

@@ -10,6 +10,12 @@ export type Event =
 /** Where everybody is at first. */
 export const lobby = "lobby"
 
+/** The most characters that are said at once; a terminal's line has room for them and a name. */
+export const maxText = 300
+
+/** What somebody types may move their neighbours' cursors. */
+export const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, " ").trim()
+
 /** Names of people and rooms: 1 to 20 letters, digits, `_` or `-`. */
 export const isName = (name: string): boolean => /^[\p{L}\p{N}_-]{1,20}$/u.test(name)
 

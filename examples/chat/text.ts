@@ -1,7 +1,7 @@
 /** The chat for people with a terminal: lines in, lines out. */
 import { Effect, Option, Stream } from "effect"
 import { Codec, type Connection, Framing, Protocol, Server } from "effect-sluice"
-import { type Event, isName, lobby, nameOf, Rooms } from "./rooms.ts"
+import { type Event, isName, lobby, nameOf, printable, Rooms } from "./rooms.ts"
 
 const Text = Protocol.make("ChatText", {
   framing: Framing.lines({ maxLength: 1024, oversize: "skip", end: "drop" }),
@@ -21,9 +21,6 @@ const toLine = (event: Event): string => {
       return `${event.name}: ${event.text}`
   }
 }
-
-// What people type may move their neighbours' cursors.
-const printable = (line: string): string => line.replaceAll(/\p{Cc}/gu, "").trim()
 
 const arrive = Effect.fnUntraced(function* (person: Person, name: string) {
   if (!isName(name))

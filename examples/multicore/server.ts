@@ -24,7 +24,13 @@ const settings = Config.all({
 })
 
 const main = Effect.map(settings, ({ balance, processes }) =>
-  Multicore.layer({ processes, balance, reloadSignal: "SIGHUP", supervisor: Watch })(Program)
+  Multicore.layer({
+    processes,
+    balance,
+    reloadSignal: "SIGHUP",
+    hangTimeout: "5 seconds",
+    supervisor: Watch
+  })(Program)
 )
 
 Layer.unwrap(main).pipe(Layer.launch, NodeRuntime.runMain({ teardown: Shutdown.teardown }))

@@ -81,11 +81,11 @@ const recipient = (session: Session, rest: string): Step => {
 }
 
 const commands: Readonly<Record<string, (session: Session, rest: string) => Step>> = {
-  HELO: (session, rest) => answer({ ...reset(session), greeted: true }, `250 hello ${rest}`),
-  EHLO: (session, rest) =>
+  HELO: (session) => answer({ ...reset(session), greeted: true }, "250 sluice"),
+  EHLO: (session) =>
     answer(
       { ...reset(session), greeted: true },
-      `250-hello ${rest}`,
+      "250-sluice",
       "250-PIPELINING",
       "250-8BITMIME",
       ...(session.secure ? [] : ["250-STARTTLS"]),

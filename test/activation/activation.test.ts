@@ -3,8 +3,12 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { Context, Effect, Layer } from "effect"
 import { afterEach, describe, expect, it } from "vitest"
+import { Listener } from "../../src/Transport.ts"
+import * as TransportNode from "../../src/TransportNode.ts"
 import { Peer } from "../examples/support.ts"
+import { Reception } from "../transport/recorder.ts"
 import { type Activated, activate, Passed } from "./support.ts"
 
 const host = "127.0.0.1"
@@ -17,14 +21,6 @@ const start = (...args: Parameters<typeof activate>): Activated => {
   const program = activate(...args)
   running.push(program)
   return program
-}
-
-/** What a program says that could not listen. */
-const failure = async (...args: Parameters<typeof activate>): Promise<string> => {
-  const program = start(...args)
-  const [said] = await program.says(/cannot listen.*|.*must be.*/)
-  expect(await program.ends()).toBe(3)
-  return said
 }
 
 const talk = async (peer: Peer, line: string): Promise<void> => {
@@ -133,11 +129,28 @@ describe("a Unix socket that was passed", () => {
 })
 
 describe("what was not passed, or is no listening socket", () => {
+  const failure = (options: TransportNode.ActivatedOptions) =>
+    Effect.runPromise(
+      Effect.flip(
+        Effect.scoped(
+          Effect.flatMap(Layer.build(TransportNode.layerActivated(options)), (context) =>
+            Context.get(context, Listener).listen(new Reception())
+          )
+        )
+      )
+    ).then(({ message }) => message)
+
   it("fails the layer, by its reason", async () => {
-    expect(await failure([])).toContain("AddressNotAvailable (LISTEN_FDS is 0)")
-    expect(await failure([], { fd: 9 })).toMatch(/cannot listen on fd:9/)
-    const readme = Fs.openSync(new URL("../../README.md", import.meta.url), "r")
-    expect(await failure([readme])).toMatch(/cannot listen on fd:3/)
-    Fs.closeSync(readme)
+    expect(await failure({})).toContain("AddressNotAvailable (no sockets were passed")
+    expect(await failure({ fd: 1, index: -1 })).toMatch(/index: must be .* fd: must be .* from 3/)
+  })
+
+  it("cannot be listened on", async () => {
+    expect(await failure({ fd: 1000 })).toContain("cannot listen on fd:1000")
+    const file = Fs.openSync(new URL("../../README.md", import.meta.url), "r")
+    expect(await failure({ fd: file })).toContain(`cannot listen on fd:${file}`)
+    // The failure has left nothing behind that would be in the way of the next one.
+    expect(await failure({ fd: file })).not.toContain("another server")
+    Fs.closeSync(file)
   })
 })

@@ -32,6 +32,7 @@ const all = [
   rigs.webSocketStream,
   rigs.webSocketCompressed,
   rigs.webSocketCut,
+  rigs.browser,
   rigs.udp
 ]
 

@@ -41,7 +41,8 @@ const layers = [
   "TransportStdio",
   "TransportMemory",
   "TransportSocket",
-  "TransportWebSocket"
+  "TransportWebSocket",
+  "TransportBrowser"
 ]
 
 /** Imports down the list that may be, for types only: an error tells why the connection closed, and the other way. */

@@ -133,7 +133,7 @@ describeWith("SMTP", { commands: { openssl: "openssl", curl: "curl", swaks: "swa
     })
     // Nothing that was injected has been answered, in plain text or under TLS.
     expect(heard).toMatch(
-      /^220 go ahead\r\n503 RCPT first\r\n250-hello me\r\n[\s\S]*503 RCPT first\r\n221 bye\r\n$/
+      /^220 go ahead\r\n503 RCPT first\r\n250-sluice\r\n[\s\S]*503 RCPT first\r\n221 bye\r\n$/
     )
     await server.says("bytes behind STARTTLS were discarded")
     expect(server.output).not.toContain("evil")

@@ -11,6 +11,7 @@ import { formatAddress, type ProxyHeader, type ProxyValues } from "../../src/Tra
 
 interface Fact {
   readonly id: string
+  readonly decoder: string
   readonly chunks: ReadonlyArray<string>
   readonly expect: ReadonlyArray<{ readonly frame: string } | { readonly error: string }>
   readonly info: {
@@ -21,9 +22,11 @@ interface Fact {
   }
 }
 
-const facts: ReadonlyArray<Fact> = JSON.parse(
-  readFileSync(new URL("../fixtures/proxy-protocol-cases.json", import.meta.url), "utf8")
+const all: ReadonlyArray<Fact> = JSON.parse(
+  readFileSync(new URL("../fixtures/framing-cases.json", import.meta.url), "utf8")
 )
+
+const facts = all.filter(({ decoder }) => decoder === "proxy-protocol")
 
 const latin = (text: string): Buffer => Buffer.from(text, "latin1")
 

@@ -134,6 +134,27 @@ describe("a program", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("goes on, whatever becomes of those who are told", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const connection = yield* connect({
+        command: "sh",
+        args: ["-c", "echo one >&2; echo two >&2; echo three >&2; read line; echo $line"],
+        onStderr: (line) => {
+          if (line === "one") throw new Error("thrown")
+          return line === "two" ? Effect.die("died") : Effect.sync(() => void lines.push(line))
+        },
+        onExit: () => {
+          throw new Error("thrown")
+        }
+      })
+      yield* Effect.repeat(Effect.yieldNow, { until: () => lines.length === 1 })
+      yield* connection.send("four")
+      assert.deepStrictEqual(yield* Stream.runCollect(connection.messages), ["four"])
+      assert.deepStrictEqual(lines, ["three"])
+    }).pipe(Effect.scoped)
+  )
+
   it.live("begins where it is told, with the environment that it is given", () =>
     Effect.gen(function* () {
       const connection = yield* connect({

@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { WebSocket } from "ws"
 import {
   type Acceptor,
   type Address,
@@ -20,6 +21,7 @@ import {
   type Listening,
   type Wire
 } from "../../src/Transport.ts"
+import * as TransportBrowser from "../../src/TransportBrowser.ts"
 import * as TransportMemory from "../../src/TransportMemory.ts"
 import * as TransportNode from "../../src/TransportNode.ts"
 import * as TransportSocket from "../../src/TransportSocket.ts"
@@ -207,6 +209,18 @@ export const webSocketCompressed: Rig = {
   ...all,
   name: "WebSocket, compressed",
   open: webSocketWith({ compression: { threshold: 0 } })
+}
+
+/** It has all that a browser's has, under types of its own. */
+export const platformClass = WebSocket as unknown as TransportBrowser.WebSocketConstructor
+
+/** Through the platform's class, which the one of `ws` stands in for: Node 20 has none. */
+export const browser: Rig = {
+  ...all,
+  name: "browser",
+  halfClose: false,
+  reset: false,
+  open: webSocketWith({}, (url) => TransportBrowser.layer({ url, WebSocket: platformClass }))
 }
 
 const webSocketOverMemory = (options: TransportWebSocket.SocketOptions): Rig["open"] =>

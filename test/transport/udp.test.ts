@@ -5,6 +5,7 @@ import * as Codec from "../../src/Codec.ts"
 import * as Framing from "../../src/Framing.ts"
 import * as Handler from "../../src/Handler.ts"
 import * as Protocol from "../../src/Protocol.ts"
+import * as Resp from "../../src/Resp.ts"
 import * as Server from "../../src/Server.ts"
 import { formatAddress } from "../../src/Transport.ts"
 import * as TransportUdp from "../../src/TransportUdp.ts"
@@ -397,6 +398,21 @@ describe("a server on UDP", () => {
         Server.make(lines, echo).pipe(Effect.provide(TransportUdp.layer({ host: "host.invalid", port: 0 })))
       )
       assert.deepInclude(unknown, { _tag: "TransportError", kind: "UnknownHost" })
+    }).pipe(quietly)
+  )
+
+  live(
+    "carries messages that delimit themselves, too",
+    Effect.gen(function* () {
+      const { happens, peer } = yield* serve(
+        Resp.protocol(),
+        Handler.map(({ args }) => Resp.simpleString(`${args.length}`))
+      )
+      const one = yield* peer
+      yield* one.send("*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$1\r\na\r\n*1\r\n$4\r\nPI")
+      yield* happens("DatagramsDropped")
+      yield* one.send("*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$1\r\na\r\n")
+      yield* one.hears("+1\r\n", "+2\r\n")
     }).pipe(quietly)
   )
 

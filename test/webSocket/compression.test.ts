@@ -1,11 +1,26 @@
 /** permessage-deflate (RFC 7692): agreed on or not, and never more than fits. */
 import { deflateRawSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Stream } from "effect"
+import { Deferred, Effect, Layer, Logger, Stream } from "effect"
 import * as Client from "../../src/Client.ts"
 import type { CloseReason } from "../../src/CloseReason.ts"
+import * as Server from "../../src/Server.ts"
+import { Connector } from "../../src/Transport.ts"
+import * as TransportMemory from "../../src/TransportMemory.ts"
 import * as TransportWebSocket from "../../src/TransportWebSocket.ts"
-import { codeOf, connect, frame, framesOf, host, Lines, request, say, serve, splitHead } from "./support.ts"
+import {
+  codeOf,
+  connect,
+  echo,
+  frame,
+  framesOf,
+  host,
+  Lines,
+  request,
+  say,
+  serve,
+  splitHead
+} from "./support.ts"
 
 const deflate = "permessage-deflate"
 const asked = request("/", { "Sec-WebSocket-Extensions": deflate })
@@ -97,6 +112,31 @@ describe("compression", () => {
       const { rest } = splitHead(yield* say(port, asked, frame(1, Buffer.of(255, 255, 255, 255), { rsv: 4 })))
       assert.strictEqual(codeOf(framesOf(rest).at(-1)), 1007)
     })
+  )
+
+  it.live("is no way to bring the process down by what stands behind a mistake", () =>
+    Effect.gen(function* () {
+      const server = yield* Effect.provide(
+        Server.make(Lines, echo),
+        TransportWebSocket.layerOver({ compression: true })
+      )
+      const wire = yield* Effect.flatMap(Connector, ({ connect }) => connect)
+      const heard = yield* Effect.callback<Buffer>((resume) => {
+        const chunks: Array<Uint8Array> = []
+        wire.attach({
+          onData: (chunk) => void chunks.push(chunk),
+          onEnd: () => wire.end(),
+          onDrain: () => {},
+          onClose: () => resume(Effect.succeed(Buffer.concat(chunks)))
+        })
+        // While the first message is inflated the others come, each in a chunk of its own.
+        for (const piece of [asked, compressed("x"), frame(1, Buffer.of(0xc3, 0x28)), frame(1, "y"), bye]) {
+          wire.write(Buffer.from(piece))
+        }
+      })
+      assert.strictEqual(codeOf(framesOf(splitHead(heard).rest).at(-1)), 1007)
+      assert.strictEqual(yield* Effect.repeat(server.connectionCount, { until: (count) => count === 0 }), 0)
+    }).pipe(Effect.provide(Layer.merge(TransportMemory.layer(), Logger.layer([]))))
   )
 
   it.live("does not let one read bring more than it may while the handler does not take it", () =>

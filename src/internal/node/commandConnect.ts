@@ -56,7 +56,8 @@ export const commandConnector = (
           child.off("error", onError)
           new LineReader(child.stderr, onStderr, runFork)
           const onExit = (exit: ProcessExit) => {
-            if (functions.onExit !== undefined) runFork(Effect.ignoreCause(functions.onExit(exit)))
+            const told = Effect.suspend(() => functions.onExit?.(exit) ?? Effect.void)
+            runFork(Effect.ignoreCause(told))
           }
           // Its number is there once it has been started.
           const address = { _tag: "Process", command, pid: child.pid ?? 0 } as const

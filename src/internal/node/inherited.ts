@@ -91,7 +91,9 @@ class Inherited {
   listenFor(acceptor: Acceptor, reception: Reception): void {
     this.acceptor = acceptor
     this.reception = reception
-    for (const socket of this.waiting.splice(0)) reception.arrive(socket)
+    for (const socket of this.waiting.splice(0)) {
+      if (!socket.destroyed) reception.arrive(socket)
+    }
   }
 
   /** Whoever comes waits from now on. */
@@ -163,6 +165,6 @@ export const inheritedListener = (
     })
   return {
     listen: (acceptor): Effect.Effect<Listening, TransportError, Scope.Scope> =>
-      Effect.acquireRelease(listen(acceptor), ({ close }) => close, { interruptible: true })
+      Effect.acquireRelease(listen(acceptor), ({ close }) => close)
   }
 }

@@ -58,6 +58,7 @@ export class LineReader {
       return Effect.void
     }
     if (this.waiting.length < maximumWaiting / 2 && this.stream.isPaused()) this.stream.resume()
-    return Effect.flatMap(Effect.ignoreCause(this.take(line)), () => this.takeAll)
+    const taking = Effect.suspend(() => this.take(line))
+    return Effect.flatMap(Effect.ignoreCause(taking), () => this.takeAll)
   })
 }

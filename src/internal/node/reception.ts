@@ -45,6 +45,8 @@ export interface TlsStage {
 /** The first byte of a TLS record that begins a handshake (RFC 8446, section 5.1). */
 const handshakeRecord = 0x16
 
+const noEnds: Ends = {}
+
 export class Reception {
   private readonly plan: ReceptionPlan
   private readonly acceptor: Acceptor
@@ -59,7 +61,9 @@ export class Reception {
     const atOnce = proxy === undefined && tls === undefined
     this.guard = new DescriptorGuard(
       acceptor,
-      atOnce ? (socket) => this.deliver(plan.makeWire(socket, {}), false) : (socket) => this.receive(socket)
+      atOnce
+        ? (socket) => this.deliver(plan.makeWire(socket, noEnds), false)
+        : (socket) => this.receive(socket)
     )
   }
 
@@ -142,11 +146,7 @@ export class Reception {
   }
 
   private wireOf(arrival: Arrival, ends: Ends): NodeWire {
-    const announced = arrival.proxy !== undefined && arrival.address !== arrival.proxy.address
-    const wire = this.plan.makeWire(arrival.socket, {
-      ...ends,
-      ...(announced && { remoteAddress: arrival.address })
-    })
+    const wire = this.plan.makeWire(arrival.socket, { ...ends, remoteAddress: arrival.address })
     wire.proxy = arrival.proxy
     return wire
   }

@@ -21,7 +21,8 @@ import type { SocketSource } from "./socketSource.ts"
 import { openTcp, serverOptions, tcpPlace, tcpWire } from "./tcp.ts"
 import { tlsDetails } from "./tlsDetails.ts"
 import { TlsHandshakes } from "./tlsHandshakes.ts"
-import { makeKeeper, TlsKeeper } from "./tlsKeeper.ts"
+import { TlsKeeper } from "./tlsKeeper.ts"
+import { makeKeeper } from "./tlsKeeping.ts"
 import { loadMaterial } from "./tlsMaterial.ts"
 import {
   acceptPlain,

@@ -1,26 +1,23 @@
 /** What a TLS server shows and asks for: loaded, kept fresh, and handed to handshakes. */
-import { createHash, X509Certificate } from "node:crypto"
 import * as Tls from "node:tls"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { TransportError } from "../../SluiceError.ts"
 import type { CertificateInfo, TlsCertificates, TlsChange, TlsServer } from "../../Tls.ts"
 import { Hub } from "../events.ts"
 import { decodeOptions } from "../options.ts"
-import { stampsOf } from "./fileStamps.ts"
+import { describeCertificate, infoOf, trustOf } from "./certificateInfo.ts"
 import { errorDetail } from "./nodeError.ts"
 import { ServerNames } from "./serverNames.ts"
-import { parseNames } from "./subjectAltNames.ts"
 import { TlsHandshakes } from "./tlsHandshakes.ts"
 import { loadMaterial, type MaterialUse } from "./tlsMaterial.ts"
 import { TlsCertificatesSettings, type TlsServerSettings } from "./tlsOptions.ts"
 import { TlsSessions } from "./tlsSessions.ts"
+import { refuseName } from "./unknownName.ts"
 
 /** A certificate that was loaded. */
 interface Loaded {
@@ -137,6 +134,11 @@ export class TlsKeeper implements Service {
     this.servers.delete(server)
   }
 
+  /** Nothing more changes. */
+  end(): void {
+    this.hub.end()
+  }
+
   /** Goes on to the ticket key of this time. */
   rotate(now: number): void {
     if (this.sessions.advance(now)) this.show(this.loaded)
@@ -162,7 +164,9 @@ export class TlsKeeper implements Service {
       if (Exit.isSuccess(exit)) {
         const { certificates } = this.shown
         this.hub.publish({ _tag: "Reloaded", certificates })
-        return Effect.logInfo(`TLS certificates reloaded: ${certificates.map(describe).join("; ")}`)
+        return Effect.logInfo(
+          `TLS certificates reloaded: ${certificates.map(describeCertificate).join("; ")}`
+        )
       }
       const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
       if (error === undefined || error.message === known) return Effect.void
@@ -221,99 +225,7 @@ export class TlsKeeper implements Service {
   }
 }
 
-const describe = ({ names, subject, validTo }: CertificateInfo): string =>
-  `${names.length === 0 ? subject : names.join(", ")} until ${validTo.toISOString()}`
-
 const within = (path: string, error: TransportError): TransportError => {
   const { address, cause, detail, kind, operation } = error
   return new TransportError({ operation, kind, address, detail: `${path}: ${detail}`, cause })
 }
-
-/** The names of a certificate, and who it says it is. */
-const infoOf = (
-  { cert }: Tls.SecureContextOptions,
-  names: ReadonlyArray<string> | undefined
-): CertificateInfo => {
-  // The loading has had it parsed, and it is text.
-  const certificate = new X509Certificate(String(cert))
-  const { dns } = parseNames(certificate.subjectAltName)
-  const common = /^CN=(.+)$/m.exec(certificate.subject)?.[1]
-  return {
-    names: names ?? (certificate.subjectAltName === undefined && common !== undefined ? [common] : dns),
-    subject: certificate.subject.replaceAll("\n", ", "),
-    validFrom: new Date(certificate.validFrom),
-    validTo: new Date(certificate.validTo),
-    fingerprint256: certificate.fingerprint256
-  }
-}
-
-/** Whose certificates are valid, in a few characters. */
-const trustOf = ({ clientCertificate }: TlsServerSettings, ca: Tls.SecureContextOptions["ca"]): string => {
-  if (clientCertificate === "none") return ""
-  const hash = createHash("sha256").update(clientCertificate)
-  for (const authority of [ca ?? []].flat()) hash.update(authority)
-  return hash.digest("hex")
-}
-
-/** The alert `unrecognized_name` (RFC 6066, section 3), as a record of its own: fatal, 112. */
-const unrecognizedName = Buffer.of(0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 112)
-
-/** Node has no words for it, so the alert is written below TLS, where nothing has been written yet. */
-const refuseName = (socket: unknown, name: string): Error => {
-  if (socket instanceof Tls.TLSSocket && "_parent" in socket) {
-    const below = socket._parent
-    // The property is Node's own.
-    if (
-      typeof below === "object" &&
-      below !== null &&
-      "write" in below &&
-      typeof below.write === "function"
-    ) {
-      below.write(unrecognizedName)
-    }
-  }
-  return new Error(`no certificate is for the name ${JSON.stringify(name)}`)
-}
-
-/** What does not change while it runs: once loaded, for whoever wants no more. */
-export const loadKeeper = Effect.fnUntraced(function* (settings: TlsServerSettings, use: MaterialUse) {
-  const keeper = new TlsKeeper(settings, use, yield* Clock.currentTimeMillis)
-  yield* keeper.start
-  return keeper
-})
-
-/** A keeper that follows its files, where it is told to, and the time, until the scope ends. */
-export const makeKeeper = (
-  settings: TlsServerSettings,
-  use: MaterialUse
-): Effect.Effect<TlsKeeper, TransportError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const keeper = new TlsKeeper(settings, use, yield* Clock.currentTimeMillis)
-    // Before they are read: what changes meanwhile is seen then.
-    const stamps = yield* stampsOf(keeper.files)
-    yield* keeper.start
-    if (settings.watch !== "off") yield* Effect.forkScoped(follow(keeper, settings.watch, stamps))
-    if (settings.sessions !== "off") yield* Effect.forkScoped(keepTime(keeper))
-    return keeper
-  })
-
-/** Reads the files again when they have changed, and, after a failure, until they can be used. */
-const follow = Effect.fnUntraced(function* (keeper: TlsKeeper, interval: Duration.Duration, first: string) {
-  let seen = first
-  let failed: string | undefined
-  for (;;) {
-    yield* Effect.sleep(interval)
-    const stamps = yield* stampsOf(keeper.files)
-    if (stamps === seen && failed === undefined) continue
-    seen = stamps
-    failed = yield* keeper.reloadQuietly(failed)
-  }
-})
-
-const keepTime = Effect.fnUntraced(function* (keeper: TlsKeeper) {
-  for (;;) {
-    const now = yield* Clock.currentTimeMillis
-    keeper.rotate(now)
-    yield* Effect.sleep(Duration.millis(keeper.untilRotation(now)))
-  }
-})

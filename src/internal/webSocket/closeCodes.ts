@@ -36,8 +36,9 @@ const unshifted = (code: number): number => (code >= 4000 && code <= 4015 ? code
 /** Whether the peer closed in good order. */
 export const isOrderly = (code: number): boolean => !complaints.has(unshifted(code))
 
-/** A code and the peer's words, as the detail of a reason. */
-export const describeCode = (code: number, text: string): string => {
+/** A code and the peer's words, as the detail of a reason, which may stand in a log: in one line. */
+export const describeCode = (code: number, words: string): string => {
+  const text = words.replaceAll(/\p{Cc}/gu, " ")
   const meaning = meanings[unshifted(code)]
   const named = meaning === undefined ? String(code) : `${code} (${meaning})`
   return text === "" ? `closed with ${named}` : `closed with ${named}: ${text}`

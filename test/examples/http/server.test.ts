@@ -210,9 +210,12 @@ describe("limits", () => {
       yield* open(echo, limits)
       const good = yield* rawClient
       good.write(make(at))
-      yield* eventually(() => heard(good).length === 1, "an answer")
-      assert.strictEqual(heard(good)[0]?.status, 200)
-      // Byte by byte, too.
+      for (const byte of make(at)) good.write(byte)
+      yield* eventually(() => heard(good).length === 2, "both answers")
+      assert.deepStrictEqual(
+        heard(good).map((one) => one.status),
+        [200, 200]
+      )
       const bad = yield* rawClient
       for (const byte of make(at + 1)) bad.write(byte)
       yield* eventually(() => bad.state.ended, "the server has ended its side")

@@ -17,7 +17,15 @@ export const hasPackage = (name: string): boolean =>
 export const loadPackage = (name: string): unknown =>
   createRequire(new URL("../package.json", import.meta.url))(name)
 
+/** The interpreter of the system's packages, whatever else is in the path. */
+export const python = "/usr/bin/python3"
+
+const hasPythonModule = (name: string): boolean =>
+  spawnSync(python, ["-c", `import ${name}`], { stdio: "ignore" }).status === 0
+
 export interface Needs {
+  /** Modules of Python, each with the Debian package that has it. */
+  readonly pythonModules?: Readonly<Record<string, string>>
   /** Commands, each with the Debian package that has it. */
   readonly commands?: Readonly<Record<string, string>>
   /** npm packages of `test/interop/package.json`. */
@@ -25,9 +33,16 @@ export interface Needs {
 }
 
 /** What is missing, as one would install it. */
-export const missing = ({ commands = {}, packages = [] }: Needs): ReadonlyArray<string> => [
+export const missing = ({
+  commands = {},
+  packages = [],
+  pythonModules = {}
+}: Needs): ReadonlyArray<string> => [
   ...Object.entries(commands).flatMap(([command, debian]) =>
     hasCommand(command) ? [] : [`${command} (apt-get install ${debian})`]
+  ),
+  ...Object.entries(pythonModules).flatMap(([name, debian]) =>
+    hasPythonModule(name) ? [] : [`${name} of Python (apt-get install ${debian})`]
   ),
   ...packages.flatMap((name) => (hasPackage(name) ? [] : [`${name} (npm ci --prefix test/interop)`]))
 ]

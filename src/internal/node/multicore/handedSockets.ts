@@ -104,8 +104,7 @@ const takeFrom = (
     if (!open) return
     open = false
     plan.onClose()
-    link.takers.delete(listener)
-    link.tell({ _tag: "Close", listener })
+    link.close(listener)
   })
   const address: Address =
     place._tag === "Unix"
@@ -117,7 +116,7 @@ const takeFrom = (
   )
   return Effect.acquireRelease(
     Effect.sync((): Listening => {
-      link.takers.set(listener, (socket) => take(plan, socket))
+      link.open(listener, (socket) => take(plan, socket))
       return { address, close, sweep }
     }),
     () => close
@@ -126,6 +125,7 @@ const takeFrom = (
 
 const take = ({ onSocket, options }: SocketPlan, socket: Net.Socket): void => {
   // As Node's own servers make them.
+  socket.pause()
   socket.allowHalfOpen = true
   if (options.noDelay === true) socket.setNoDelay(true)
   if (options.keepAlive === true) socket.setKeepAlive(true, options.keepAliveInitialDelay)

@@ -44,8 +44,6 @@ interface Waiting {
 export type NoReply = "closed" | "timeout" | "full"
 
 export class Link<Notice, Request> {
-  /** Messages that found no room. */
-  dropped = 0
   private readonly options: LinkOptions<Notice, Request>
   private closed = false
   /** Messages given to the channel and not yet with the system. */
@@ -103,7 +101,6 @@ export class Link<Notice, Request> {
       this.waiting.length >= maxMessages ||
       (this.waitingBytes > 0 && this.waitingBytes + bytes > maxBytes)
     ) {
-      this.dropped++
       return false
     }
     this.waiting.push({ envelope, bytes })

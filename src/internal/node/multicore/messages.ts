@@ -65,7 +65,8 @@ const FromWorker = Schema.Union([
   Schema.TaggedStruct("Pong", {}),
   // A listener takes no more sockets.
   Schema.TaggedStruct("Close", { listener: Schema.String }),
-  Schema.TaggedStruct("Taken", { socket: Count, count: Count }),
+  // With what `Connections` would say.
+  Schema.TaggedStruct("Taken", { socket: Count, count: Count, gone: Schema.Array(Count) }),
   // A socket that came too late, for its listener is closed, or did not come with its message.
   Schema.TaggedStruct("Returned", { socket: Count, closed: Schema.Boolean }),
   // How many connections there are, and which of the handed sockets are gone since it was told last.

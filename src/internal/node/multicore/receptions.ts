@@ -24,6 +24,8 @@ export class Receptions {
   private readonly byKey = new Map<string, Reception>()
   /** The ports that the system chose, which stay the program's. */
   private readonly ports = new Map<string, number>()
+  /** Where workers listen by themselves. */
+  private readonly shared = new Map<string, Address>()
   private ids = 0
   private sockets = 0
   private ending = false
@@ -32,9 +34,10 @@ export class Receptions {
     this.options = options
   }
 
-  /** Where peers are taken in here. */
+  /** Where peers are taken in, here or by the workers. */
   get addresses(): ReadonlyArray<Address> {
-    return Array.from(this.byId.values()).flatMap(({ address }) => (address === undefined ? [] : [address]))
+    const here = Array.from(this.byId.values()).flatMap(({ address }) => address ?? [])
+    return [...here, ...this.shared.values()]
   }
 
   /**
@@ -48,6 +51,7 @@ export class Receptions {
       const key = keyOf(place, port === undefined ? occurrence : 0)
       const kernel = this.options.kernel && place._tag === "Tcp"
       if (kernel && place.port !== 0) {
+        this.shared.set(key, { _tag: "Tcp", host: place.host ?? "::", port: place.port })
         return Effect.succeed<ListenReply>({ _tag: "Shared", listener: "", port: place.port })
       }
       const before = this.byKey.get(key)
@@ -61,7 +65,10 @@ export class Receptions {
           }
           const address = exit.value
           this.rename(reception, address)
-          if (kernel) return { _tag: "Shared", listener: reception.id, port: portOf(address) ?? 0 }
+          if (kernel) {
+            this.shared.set(reception.key, address)
+            return { _tag: "Shared", listener: reception.id, port: portOf(address) ?? 0 }
+          }
           const host = address._tag === "Tcp" ? address.host : undefined
           return { _tag: "Handed", listener: reception.id, host, port: portOf(address) }
         }
@@ -144,6 +151,7 @@ export class Receptions {
 
   /** Sockets that a worker had are gone. */
   gone(worker: WorkerProcess, numbers: ReadonlyArray<number>): void {
+    if (this.options.gate === undefined) return
     for (const number of numbers) {
       worker.taken.get(number)?.()
       worker.taken.delete(number)

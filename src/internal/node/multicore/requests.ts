@@ -24,6 +24,7 @@ export const onNotice = (life: SupervisorLife, worker: WorkerProcess, notice: Fr
     case "Taken":
       worker.connections = notice.count
       receptions.taken(worker, notice.socket)
+      receptions.gone(worker, notice.gone)
       break
     case "Returned":
       receptions.returned(worker, notice.socket, notice.closed)

@@ -11,6 +11,7 @@ import { RestartsExhausted, WorkerFailed } from "../../../SluiceError.ts"
 import { formatAddress } from "../../../Transport.ts"
 import { Cell, Hub } from "../../events.ts"
 import { Signal } from "../../signal.ts"
+import { errorDetail } from "../nodeError.ts"
 import { chooserOf } from "./balance.ts"
 import { FrontGate } from "./frontGate.ts"
 import { MulticoreEvent, type MulticoreStatus, type WorkerInfo } from "./model.ts"
@@ -135,7 +136,12 @@ export class SupervisorLife {
         (before) => {
           if (before === undefined) return Effect.void
           this.receptions.leaveToOthers(before)
-          return Effect.delay(this.retire(before), this.settings.retireDelay)
+          return Effect.onInterrupt(Effect.delay(this.retire(before), this.settings.retireDelay), () =>
+            // It has no place any more, so it goes in any case; a stop ends it with the others.
+            Effect.sync(() => {
+              if (!this.ending) this.run(this.retire(before))
+            })
+          )
         }
       )
     const all = Effect.suspend(() => {
@@ -203,9 +209,12 @@ export class SupervisorLife {
   /** A new worker, once its program is up. */
   private startAt(slot: Slot): Effect.Effect<WorkerProcess, WorkerFailed> {
     const { startTimeout } = this.settings
-    return Effect.suspend(() => {
-      if (this.ending) return Effect.interrupt
-      const worker = this.spawn(slot)
+    const spawned = Effect.try({
+      try: () => this.spawn(slot),
+      catch: (error) =>
+        new WorkerFailed({ worker: this.started, index: slot.index, pid: 0, detail: errorDetail(error) })
+    })
+    const awaitUp = (worker: WorkerProcess) => {
       const failed = (detail: string) =>
         new WorkerFailed({ worker: worker.worker, index: slot.index, pid: worker.pid, detail })
       const up = Effect.raceFirst(
@@ -221,7 +230,8 @@ export class SupervisorLife {
         ),
         Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : worker.kill))
       )
-    })
+    }
+    return Effect.suspend(() => (this.ending ? Effect.interrupt : Effect.flatMap(spawned, awaitUp)))
   }
 
   private spawn({ index }: Slot): WorkerProcess {

@@ -18,15 +18,18 @@ import {
 
 type Delivery = Extract<FromSupervisor, { readonly _tag: "Deliver" }>
 
+/** Milliseconds until the supervisor hears of connections that are gone. */
+const soon = 10
+
 export class WorkerLink {
   readonly identity: Identity
-  /** Who takes the sockets of a listener. */
-  readonly takers = new Map<string, (socket: Net.Socket) => void>()
   /** Who gets the messages of groups, by the name of these. */
   readonly groups = new Map<string, (delivery: Delivery) => void>()
   /** Who answers the questions of other workers. */
   answerer: (question: Question) => Effect.Effect<unknown> = () => Effect.undefined
   private readonly link: Link<FromSupervisor, Question>
+  /** Who takes the sockets of a listener. */
+  private readonly takers = new Map<string, (socket: Net.Socket) => void>()
   private connections = 0
   private gone: Array<number> = []
   private telling = false
@@ -75,6 +78,18 @@ export class WorkerLink {
     )
   }
 
+  /** Sockets of a listener go there from now on, and the process lives for them as it does for a listening socket. */
+  open(listener: string, taker: (socket: Net.Socket) => void): void {
+    this.takers.set(listener, taker)
+    process.channel?.ref()
+  }
+
+  close(listener: string): void {
+    this.takers.delete(listener)
+    if (this.takers.size === 0) process.channel?.unref()
+    this.tell({ _tag: "Close", listener })
+  }
+
   /** Counts a socket for as long as it is open; `number` is that of one that was handed over. */
   count(socket: Net.Socket, number?: number): void {
     this.connections++
@@ -84,7 +99,7 @@ export class WorkerLink {
       this.tellSoon()
     })
     if (number === undefined) this.tellSoon()
-    else this.tell({ _tag: "Taken", socket: number, count: this.connections })
+    else this.tell({ _tag: "Taken", socket: number, count: this.connections, gone: this.takeGone() })
   }
 
   /** Listens to the supervisor for as long as the scope, and ends this process when the supervisor is gone. */
@@ -145,16 +160,20 @@ export class WorkerLink {
     taker(socket)
   }
 
-  /** Once a turn at most. */
+  private takeGone(): ReadonlyArray<number> {
+    const { gone } = this
+    this.gone = []
+    return gone
+  }
+
+  /** A little later, for all that happens until then: each word costs the supervisor more than what it says. */
   private tellSoon(): void {
     if (this.telling) return
     this.telling = true
-    setImmediate(() => {
+    setTimeout(() => {
       this.telling = false
-      const { connections, gone } = this
-      this.gone = []
-      this.tell({ _tag: "Connections", count: connections, gone })
-    })
+      this.tell({ _tag: "Connections", count: this.connections, gone: this.takeGone() })
+    }, soon)
   }
 
   /** Nobody hands us peers any more, and nobody would end us: in good order, as by a signal, and then in any case. */

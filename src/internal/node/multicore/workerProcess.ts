@@ -47,6 +47,9 @@ export interface WorkerHost {
 /** Sockets that a worker may have been given without having said so. */
 const window = 256
 
+/** Milliseconds from the end of its channel to the end of a process. */
+const lastMoment = 1000
+
 /** A debugger port for each process, chosen by the system; the last of such options counts. */
 const withOwnInspector = (execArgv: ReadonlyArray<string>): Array<string> =>
   execArgv.some((argument) => argument.startsWith("--inspect"))
@@ -114,10 +117,10 @@ export class WorkerProcess implements Candidate {
       this.link.close()
       if (!child.connected) this.finish(this.end)
     })
-    // Comes after all that the worker said. Who gives up the channel and lives cannot be of use any more.
+    // Comes after all that the worker said. Who gives up the channel and lives on is of no use any more.
     child.on("disconnect", () => {
       this.link.close()
-      if (this.end === undefined) child.kill("SIGKILL")
+      if (this.end === undefined) setTimeout(() => child.kill("SIGKILL"), lastMoment).unref()
       else this.finish(this.end)
     })
   }
@@ -174,8 +177,9 @@ export class WorkerProcess implements Candidate {
   stop(limit: Duration.Duration, forced: Effect.Effect<void>): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       if (this.state === "gone") return Effect.succeed(true)
+      // A second signal would have it not wait for its connections.
+      if (this.state !== "draining") this.signal("SIGTERM")
       this.state = "draining"
-      this.signal("SIGTERM")
       const again = Effect.flatMap(forced, () => {
         this.signal("SIGTERM")
         return Effect.sleep("1 second")

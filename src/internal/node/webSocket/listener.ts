@@ -6,7 +6,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Acceptor, Carriage, Listener, Listening, Wire } from "../../../Transport.ts"
-import { messageFraming } from "../../webSocket/messageFraming.ts"
+import { messageCarriage } from "../../webSocket/settings.ts"
 import { boundTcpAddress } from "../listenHere.ts"
 import { tcpAddress } from "../nodeAddress.ts"
 import { errorDetail } from "../nodeError.ts"
@@ -23,9 +23,7 @@ type Shape = Context.Service.Shape<typeof Listener>
 /** What the wires of both ends bring. */
 export const carriageOf = (settings: SocketSettings): Carriage => ({
   pings: true,
-  ...(settings.messages !== "stream" && {
-    framing: (framing, traits) => messageFraming(framing, traits, settings.maxMessageBytes)
-  })
+  ...messageCarriage(settings)
 })
 
 /** What HTTP is spoken over: the socket itself, or the wire of another transport as a stream. */

@@ -4,6 +4,7 @@
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { durationOption, integerOption, withDefault } from "../../options.ts"
+import { messageFields, subprotocols } from "../../webSocket/settings.ts"
 import { TcpSettings, tcpClientFields } from "../socketOptions.ts"
 import { TcpTlsClientSettings } from "../tlsOptions.ts"
 
@@ -15,30 +16,12 @@ const Compression = Schema.Struct({
   contextTakeover: withDefault(Schema.Boolean, false)
 })
 
-const kinds = Schema.Literals(["auto", "text", "binary", "stream"]).annotate({
-  message: "must be auto, text, binary or stream"
-})
-
 /** Fields of both ends. */
 const socketFields = {
-  messages: withDefault(kinds, "auto"),
-  maxMessageBytes: withDefault(integerOption(1, 1024 * mebibyte), mebibyte),
+  ...messageFields,
   compression: withDefault(Schema.Union([Schema.Boolean, Compression]), false),
   closeDelay: withDefault(durationOption(0, "1 minute"), Duration.seconds(1))
 } as const
-
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-
-const subprotocols = withDefault(
-  Schema.Array(
-    Schema.String.check(Schema.makeFilter((name) => (token.test(name) ? undefined : "must be a token")))
-  ).check(
-    Schema.makeFilter((names) =>
-      new Set(names).size === names.length ? undefined : "must not repeat itself"
-    )
-  ),
-  []
-)
 
 /** `https://example.org`, as browsers send it: no path, and no port where it is the usual one. */
 const isOrigin = (text: string): boolean => {

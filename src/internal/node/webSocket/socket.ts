@@ -1,4 +1,5 @@
 /** The WebSocket of `ws`, which closes when its wire says so. */
+import type { Writable } from "node:stream"
 import { WebSocket } from "ws"
 
 /** Whoever decides how and when a socket closes. */
@@ -22,5 +23,26 @@ export class KeptSocket extends WebSocket {
   /** Closes, whoever keeps it. */
   closeNow(code?: number, text?: string | Buffer): void {
     super.close(code, text)
+  }
+}
+
+/** What parses frames in `ws`. */
+interface Receiver {
+  readonly _errored: boolean
+  _write: Writable["_write"]
+}
+
+/**
+ * Chunks that came while a message was being inflated are all written to the parser of `ws` 8.23, even those behind one
+ * that it has found a mistake in; and then it throws, which nobody catches. So it gets no more after a mistake.
+ */
+export const stopAfterMistake = (webSocket: KeptSocket): void => {
+  // Not in the types; where `ws` should lose it, it is as it is, and a test says so.
+  const receiver = Reflect.get(webSocket, "_receiver") as Receiver | undefined
+  if (typeof receiver?._write !== "function") return
+  const write = receiver._write
+  receiver._write = (chunk, encoding, callback) => {
+    if (receiver._errored) callback()
+    else Reflect.apply(write, receiver, [chunk, encoding, callback])
   }
 }

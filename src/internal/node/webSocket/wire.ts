@@ -8,9 +8,10 @@ import type { Handshake } from "../../../TransportWebSocket.ts"
 import { Arrivals } from "../../webSocket/arrivals.ts"
 import { closingOf, describeCode, isOrderly } from "../../webSocket/closeCodes.ts"
 import { eachMessage } from "../../webSocket/departures.ts"
+import { goesAsText, mayCome } from "../../webSocket/settings.ts"
 import { errorCode } from "../nodeError.ts"
 import type { SocketSettings } from "./settings.ts"
-import type { CloseKeeper, KeptSocket } from "./socket.ts"
+import { type CloseKeeper, type KeptSocket, stopAfterMistake } from "./socket.ts"
 
 /** Bytes underway before `write` returns false. */
 const highWaterMark = 65_536
@@ -82,6 +83,7 @@ export class WebSocketWire implements Wire, CloseKeeper {
     this.proxy = below.proxy
     this.arrivals = new Arrivals(settings.messages === "stream")
     webSocket.pause()
+    stopAfterMistake(webSocket)
     webSocket.keeper = this
     webSocket.on("message", (data: Buffer, binary: boolean) => this.handleMessage(data, !binary))
     webSocket.on("ping", () => this.arrivals.sign(false))
@@ -124,7 +126,7 @@ export class WebSocketWire implements Wire, CloseKeeper {
     // Frames of one turn leave in one write.
     stream.cork()
     eachMessage(bytes, settings.messages === "stream", (message, text, last) =>
-      webSocket.send(message, { binary: !this.asText(text) }, last ? this.handleSent : undefined)
+      webSocket.send(message, { binary: !goesAsText(settings, text) }, last ? this.handleSent : undefined)
     )
     stream.uncork()
     const room = webSocket.bufferedAmount <= highWaterMark
@@ -173,20 +175,15 @@ export class WebSocketWire implements Wire, CloseKeeper {
     })
   }
 
-  private asText(marked: boolean): boolean {
-    const { messages } = this.settings
-    return messages === "text" || (messages === "auto" && marked)
-  }
-
   private handleMessage(data: Buffer, text: boolean): void {
     if (this.released || this.broken !== undefined) return
-    const { maxMessageBytes, messages } = this.settings
-    if ((messages === "text" && !text) || (messages === "binary" && text)) {
+    const { settings } = this
+    if (!mayCome(settings, text)) {
       this.blame(1003, new FrameCorrupted({ detail: `a ${text ? "text" : "binary"} message` }))
       return
     }
     this.arrivals.message(data, text)
-    if (this.arrivals.bytes > maximumWaiting + maxMessageBytes) {
+    if (this.arrivals.bytes > maximumWaiting + settings.maxMessageBytes) {
       this.blame(1009, new FrameTooLong({ limit: maximumWaiting, seen: this.arrivals.bytes }))
     }
   }
