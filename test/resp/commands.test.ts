@@ -151,6 +151,10 @@ describe("lines of words", () => {
     const short = Resp.commands({ maxLength: 10 })
     assert.strictEqual(read("0123456789\n", short).error, undefined)
     assert.strictEqual(read("0123456789\r\n", short).error, "too big inline request")
+    const few = Resp.commands({ maxArrayLength: 2, maxBulkLength: 3 })
+    assert.deepStrictEqual(read("a bcd\n", few), { words: [["a", "bcd"]], error: undefined })
+    assert.strictEqual(read("a b c\n", few).error, "invalid multibulk length")
+    assert.strictEqual(read("a bcde\n", few).error, "invalid bulk length")
   })
 })
 

@@ -104,7 +104,7 @@ export class CommandDecoder extends AccumulatingDecoder<Command> {
         bulk = this.length(at + 1)
         if (bulk === unfinished) break
         if (bulk < 0 || bulk > limits.maxBulkLength) {
-          error = new FrameCorrupted({ detail: "invalid bulk length" })
+          error = invalidBulk()
           break
         }
         at = this.next
@@ -176,6 +176,8 @@ export class CommandDecoder extends AccumulatingDecoder<Command> {
       end > start && source[end - 1] === carriageReturn ? end - 1 : end
     )
     if (words === undefined) return new FrameCorrupted({ detail: "unbalanced quotes in request" })
+    if (words.length > this.limits.maxArrayLength) return invalidMultibulk()
+    if (words.some(({ length }) => length > this.limits.maxBulkLength)) return invalidBulk()
     if (words.length > 0) commands.push(commandOf(words))
     this.at = this.start = end + 1
     return undefined
@@ -184,4 +186,5 @@ export class CommandDecoder extends AccumulatingDecoder<Command> {
 
 const waiting = Symbol()
 const unterminated = () => new FrameCorrupted({ detail: "expected CRLF behind a bulk string" })
+const invalidBulk = () => new FrameCorrupted({ detail: "invalid bulk length" })
 const invalidMultibulk = () => new FrameCorrupted({ detail: "invalid multibulk length" })
