@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { allocate, allocateAlone } from "./internal/bytes.ts"
+import { allocate, allocateAlone, utf8Length, writeUtf8 } from "./internal/bytes.ts"
 
 /**
  * The order of the bytes of a number on the wire.
@@ -72,13 +72,22 @@ export class ByteWriter {
   /** Appends `count` zero bytes. */
   writeZeros(count: number): void {
     const at = this.reserve(count)
-    this.buffer.fill(0, at, at + count)
+    if (count > 16) this.buffer.fill(0, at, at + count)
+    else for (let i = at; i < at + count; i++) this.buffer[i] = 0
   }
 
   /** Appends an unsigned integer of `width` bytes (1 to 8); `value` must be a safe integer that fits. */
   writeUint(value: number, width: number, order: ByteOrder): void {
     const at = this.reserve(width)
     this.setUint(at, value, width, order)
+  }
+
+  /** Appends the UTF-8 bytes of a text. Lone surrogates become U+FFFD. */
+  writeText(text: string): void {
+    // A long one is measured first, rather than that thrice its length is reserved.
+    const most = text.length <= shortText ? text.length * 3 : utf8Length(text)
+    const at = this.reserve(most)
+    this.used = at + writeUtf8(text, this.buffer, at)
   }
 
   /** Overwrites what was written or reserved from `offset` on with a copy of `bytes`, which must fit. */
@@ -139,6 +148,8 @@ export class ByteWriter {
     this.buffer = next
   }
 }
+
+const shortText = 4096
 
 const empty = new Uint8Array(0)
 const smallest = 128

@@ -11,6 +11,7 @@ import type { ByteWriter } from "./ByteWriter.ts"
 import type { FrameDecoder } from "./Framing.ts"
 import { decodeUtf8, encodeUtf8 } from "./internal/bytes.ts"
 import { toBinarySchema } from "./internal/codec/binary.ts"
+import { Detour, directOf, fromDirect, valueOf } from "./internal/codec/direct.ts"
 import { messagePackForm, messagePackProblem } from "./internal/codec/messagePack.ts"
 import { codecError, schemaDecoder, schemaEncoder } from "./internal/codec/schemaCodec.ts"
 import { selfDelimitingCodec } from "./internal/codec/selfDelimiting.ts"
@@ -82,15 +83,17 @@ export const bytes: Codec<Uint8Array> = make("bytes", { decode: Exit.succeed, en
  * @category constructors
  * @since 0.1.0
  */
-export const utf8: Codec<string> = make("utf8", {
-  decode: (frame) => {
-    const text = decodeUtf8(frame)
-    return text === undefined ? fail("utf8", "malformed UTF-8") : Exit.succeed(text)
-  },
-  encode: (text) => Exit.succeed(encodeUtf8(text)),
-  views: false,
-  text: true
-})
+export const utf8: Codec<string> = fromDirect(
+  "utf8",
+  { text: true },
+  {
+    decode: (frame) => decodeUtf8(frame) ?? new Detour(fail("utf8", "malformed UTF-8")),
+    encode: (text, out) => {
+      out.writeText(text)
+      return undefined
+    }
+  }
+)
 
 /**
  * A message is a JSON text (RFC 8259) of the schema's JSON form: dates are ISO texts, `bigint`s are texts.
@@ -102,34 +105,47 @@ export const json = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): Codec<A,
   const jsonSchema = Schema.toCodecJson(schema)
   const decodeValue = schemaDecoder("json", jsonSchema)
   const encodeValue = schemaEncoder("json", jsonSchema)
-  return make("json", {
-    decode: (frame) => {
-      const text = decodeUtf8(frame)
-      if (text === undefined) return fail("json", "malformed UTF-8")
-      let value: unknown
-      try {
-        value = JSON.parse(text)
-      } catch {
-        return fail("json", "malformed JSON")
-      }
-      return decodeValue(value)
-    },
-    encode: (message) =>
-      Effect.flatMapEager(encodeValue(message), (value) => {
-        // `Schema.Any` lets through what is no JSON: cycles, functions, a `toJSON` that throws.
-        let text: string | undefined
+  return fromDirect(
+    "json",
+    { text: true },
+    {
+      decode: (frame) => {
+        const text = decodeUtf8(frame)
+        if (text === undefined) return new Detour(fail("json", "malformed UTF-8"))
+        let value: unknown
         try {
-          text = JSON.stringify(value)
-        } catch (cause) {
-          return fail("json", String(cause))
+          value = JSON.parse(text)
+        } catch {
+          return new Detour(fail("json", "malformed JSON"))
         }
-        return text === undefined
-          ? fail("json", `no JSON for a ${typeof value}`)
-          : Exit.succeed(encodeUtf8(text))
-      }),
-    views: false,
-    text: true
-  })
+        return valueOf(decodeValue(value))
+      },
+      encode: (message, out) => {
+        const value = valueOf(encodeValue(message))
+        if (value instanceof Detour) return new Detour(Effect.flatMapEager(value.effect, encodeJson))
+        const text = stringify(value)
+        if (text instanceof Detour) return text
+        out.writeText(text)
+        return undefined
+      }
+    }
+  )
+}
+
+const encodeJson = (value: unknown): Effect.Effect<Uint8Array, CodecError> => {
+  const text = stringify(value)
+  return text instanceof Detour ? text.effect : Exit.succeed(encodeUtf8(text))
+}
+
+// `Schema.Any` lets through what is no JSON: cycles, functions, a `toJSON` that throws.
+const stringify = (value: unknown): string | Detour<never> => {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (cause) {
+    return new Detour(fail("json", String(cause)))
+  }
+  return text ?? new Detour(fail("json", `no JSON for a ${typeof value}`))
 }
 
 /**
@@ -212,12 +228,18 @@ export const messagePack = <A, I, RD, RE>(schema: Schema.Codec<A, I, RD, RE>): C
 export const transform = <A, RD, RE, B>(
   codec: Codec<A, RD, RE>,
   options: { readonly decode: (message: A) => B; readonly encode: (message: B) => A }
-): Codec<B, RD, RE> =>
-  make(codec.name, {
-    decode: (frame) => Effect.mapEager(codec.decode(frame), options.decode),
-    encode: (message) => codec.encode(options.encode(message)),
-    views: codec.views
+): Codec<B, RD, RE> => {
+  const inner = directOf(codec)
+  return fromDirect<B, RD, RE>(codec.name, codec, {
+    decode: (frame) => {
+      const decoded = inner.decode(frame)
+      return decoded instanceof Detour
+        ? new Detour(Effect.mapEager(decoded.effect, options.decode))
+        : options.decode(decoded)
+    },
+    encode: (message, out) => inner.encode(options.encode(message), out)
   })
+}
 
 // --- messages without a framing --------------------------------------------------------------------------------
 

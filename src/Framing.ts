@@ -22,7 +22,6 @@ import {
 import { type MakeOptions, makeFraming } from "./internal/framing/make.ts"
 import { type NetstringOptions, netstringFraming } from "./internal/framing/netstring.ts"
 import { noneFraming } from "./internal/framing/none.ts"
-import type { EncodeAll } from "./internal/framing/options.ts"
 import {
   type TypeLayout,
   type TypeLengthValueOptions,
@@ -42,7 +41,7 @@ export type { FieldWidth, LengthFieldOptions, LengthPrefixedOptions } from "./in
 export type { MakeOptions } from "./internal/framing/make.ts"
 export type { NdjsonOptions } from "./internal/framing/ndjson.ts"
 export type { NetstringOptions } from "./internal/framing/netstring.ts"
-export type { EncodeAll, EndPolicy, OversizePolicy } from "./internal/framing/options.ts"
+export type { EndPolicy, OversizePolicy } from "./internal/framing/options.ts"
 export type { TypeLayout, TypeLengthValueOptions } from "./internal/framing/typeLengthValue.ts"
 export type { MaxLengthOptions } from "./internal/framing/untilEnd.ts"
 export type { VarintOptions } from "./internal/framing/varint.ts"
@@ -94,11 +93,6 @@ export interface Framing {
   readonly makeDecoder: () => FrameDecoder
   /** Appends the frame of `payload` to `out`, or returns why not and leaves `out` as it was. */
   readonly encode: (payload: Uint8Array, out: ByteWriter) => PayloadError | undefined
-  /**
-   * The same for many, where that is faster: appends the frames of `payloads` from index `from` on, until `out` holds
-   * `enough` bytes or a payload comes that `encode` refuses. Returns the index of the first that it did not append.
-   */
-  readonly encodeAll?: EncodeAll
   /** The same framing with another maximum. */
   readonly withMaxLength: (maxLength: number) => Framing
   /** Where a typed protocol finds the number of a frame's type, where the framing has one. */

@@ -127,10 +127,11 @@ export const map = <In, Out>(
     open: (connection) =>
       Exit.succeed((message: In) => Effect.suspend(() => connection.send(f(message, connection)))),
     openBatch: (connection) => {
-      const sendBatch = holdingOf(connection)?.sender.sendBatch ?? connection.sendAll
-      return Exit.succeed((batch: ReadonlyArray<In>) =>
-        sendBatch(batch.map((message) => f(message, connection)))
-      )
+      const sender = holdingOf(connection)?.sender
+      return Exit.succeed((batch: ReadonlyArray<In>) => {
+        const answers = batch.map((message) => f(message, connection))
+        return sender === undefined ? connection.sendAll(answers) : sender.sendBatch(answers)
+      })
     },
     flow: inOrder
   })

@@ -23,6 +23,7 @@
  * @since 0.1.0
  */
 import type * as Http from "node:http"
+import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -255,6 +256,18 @@ export const layer = (options: ListenOptions): Layer.Layer<Listener, InvalidConf
   )
 
 /**
+ * Listens for WebSockets on a TCP port, with options from the configuration. A `Config` may stand for all of them or for
+ * each.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  options: Config.Wrap<ListenOptions>
+): Layer.Layer<Listener, InvalidConfig | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap<ListenOptions>(options), layer))
+
+/**
  * Listens for WebSockets over the listener of the environment: TLS (which makes it `wss://`), a Unix socket behind a
  * proxy, the network in memory.
  *
@@ -329,6 +342,17 @@ export const layerClient = (options: ConnectOptions): Layer.Layer<Connector, Inv
       Effect.map(connectorBelow(settings, tls), (below) => upgradeConnector(settings, below))
     )
   )
+
+/**
+ * Connects a WebSocket, with options from the configuration. A `Config` may stand for all of them or for each.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerClientConfig = (
+  options: Config.Wrap<ConnectOptions>
+): Layer.Layer<Connector, InvalidConfig | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap<ConnectOptions>(options), layerClient))
 
 /**
  * Connects a WebSocket over the connector of the environment. Host and path are those of `url`, for the request's sake;

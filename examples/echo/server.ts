@@ -1,7 +1,20 @@
-/** Lines in, lines out: `printf 'a\nb\n' | nc -N 127.0.0.1 7000`. */
+/**
+ * Lines in, lines out: `printf 'a\nb\n' | nc -N 127.0.0.1 7000`.
+ *
+ * Imports by module, so that a small server loads only what it needs.
+ */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Config, Effect, Layer, Stream } from "effect"
-import { Codec, Framing, Protocol, Server, Shutdown, Transport, TransportNode } from "effect-sluice"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as Codec from "effect-sluice/Codec"
+import * as Framing from "effect-sluice/Framing"
+import * as Protocol from "effect-sluice/Protocol"
+import * as Server from "effect-sluice/Server"
+import * as Shutdown from "effect-sluice/Shutdown"
+import * as Transport from "effect-sluice/Transport"
+import * as TransportNode from "effect-sluice/TransportNode"
 
 const Echo = Protocol.make("Echo", {
   framing: Framing.lines(),

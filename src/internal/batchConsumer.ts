@@ -40,54 +40,52 @@ export interface Handling {
 export class Consumer<A, E, E2, R> implements Taker<A, E>, BatchConsumer, Handling {
   private readonly queue: InboundQueue<A, E>
   private readonly f: ConsumeBatch<A, E2, R>
-  runsInline = true
-  private fiber: Fiber.Fiber<unknown, unknown> | undefined
+  readonly runsInline: boolean
+  private readonly fiber: Fiber.Fiber<unknown, unknown>
   private resume: ((effect: Effect.Effect<void, E2, R>) => void) | undefined
   /** What waits for the end of the batch at hand. */
   private afterwards: (() => void) | undefined
-  private readonly wait: Effect.Effect<void, E2, R>
-  private readonly again: () => Effect.Effect<void, E2, R>
 
-  constructor(queue: InboundQueue<A, E>, f: ConsumeBatch<A, E2, R>) {
+  constructor(queue: InboundQueue<A, E>, f: ConsumeBatch<A, E2, R>, fiber: Fiber.Fiber<unknown, unknown>) {
     this.queue = queue
     this.f = f
-    this.again = () => this.next()
-    this.wait = Effect.callback<void, E2, R>((resume) => {
-      // A fiber may have let others on since it found nothing here.
-      if (queue.hasNow) return resume(Effect.suspend(this.again))
-      this.resume = resume
-      queue.await(this)
-      return Effect.sync(() => {
-        this.resume = undefined
-        queue.forget(this)
-      })
-    })
-  }
-
-  /** Completes when the queue has ended and is empty. */
-  run(): Effect.Effect<void, E2, R> {
-    return Effect.withFiber((fiber) => {
-      this.fiber = fiber
-      // A tracer wants to see each step.
-      this.runsInline = fiber.cache.tracerContext === undefined
-      return this.next()
-    })
+    this.fiber = fiber
+    // A tracer wants to see each step.
+    this.runsInline = fiber.cache.tracerContext === undefined
   }
 
   get over(): boolean {
     return this.resume === undefined || this.afterwards !== undefined
   }
 
-  /** What the fiber does: takes what is here, and parks. */
-  private next(): Effect.Effect<void, E2, R> {
+  /** What the fiber does: takes what is here, and parks. Completes when the queue has ended and is empty. */
+  next(): Effect.Effect<void, E2, R> {
     const { queue } = this
     for (let batch = queue.poll(); batch !== undefined; batch = queue.poll()) {
       const effect = this.f(batch, undefined)
       const exit = settled(effect)
-      if (exit === undefined) return Effect.flatMap(effect, this.again)
+      if (exit === undefined) return this.goOn(effect)
       if (Exit.isFailure(exit)) return Exit.failCause(exit.cause)
     }
-    return queue.over ? Exit.void : this.wait
+    return queue.over ? Exit.void : this.park()
+  }
+
+  /** The rest of a batch, and then the next one. */
+  private goOn(effect: Effect.Effect<unknown, E2, R>): Effect.Effect<void, E2, R> {
+    return Effect.flatMap(effect, () => this.next())
+  }
+
+  private park(): Effect.Effect<void, E2, R> {
+    return Effect.callback<void, E2, R>((resume) => {
+      // A fiber may have let others on since it found nothing here.
+      if (this.queue.hasNow) return resume(Effect.suspend(() => this.next()))
+      this.resume = resume
+      this.queue.await(this)
+      return Effect.sync(() => {
+        this.resume = undefined
+        this.queue.forget(this)
+      })
+    })
   }
 
   /** A batch, within the call that brings it. */
@@ -119,7 +117,7 @@ export class Consumer<A, E, E2, R> implements Taker<A, E>, BatchConsumer, Handli
     if (resume === undefined) return
     if (exit === undefined) {
       this.resume = undefined
-      resume(Effect.flatMap(effect, this.again))
+      resume(this.goOn(effect))
     } else if (Exit.isFailure(exit)) {
       this.resume = undefined
       resume(Exit.failCause(exit.cause))

@@ -16,6 +16,16 @@ const textEncoder = new TextEncoder()
 export const encodeUtf8: (text: string) => Uint8Array =
   buffer === undefined ? (text) => textEncoder.encode(text) : (text) => buffer.from(text, "utf8")
 
+/** How many bytes of UTF-8 a text has. */
+export const utf8Length: (text: string) => number =
+  buffer === undefined ? (text) => textEncoder.encode(text).length : (text) => buffer.byteLength(text, "utf8")
+
+/** Writes the UTF-8 bytes of a text, for which there must be room, and returns how many there are. */
+export const writeUtf8 = (text: string, into: Uint8Array, at: number): number =>
+  buffer !== undefined && into instanceof buffer
+    ? into.write(text, at, "utf8")
+    : textEncoder.encodeInto(text, at === 0 ? into : into.subarray(at)).written
+
 const fatalDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 const decodeStrictly = (bytes: Uint8Array): string | undefined => {
@@ -29,13 +39,14 @@ const decodeStrictly = (bytes: Uint8Array): string | undefined => {
 /**
  * The text of UTF-8 bytes, or undefined where they are malformed. Keeps a leading byte order mark.
  *
- * `Buffer` is several times faster on short texts and turns malformed bytes into U+FFFD, so only a text that
- * holds that character is decoded a second time to tell whether it was sent so.
+ * On a long text `Buffer` is the faster one. It turns malformed bytes into U+FFFD, so only a text that holds that
+ * character is decoded a second time to tell whether it was sent so.
  */
 export const decodeUtf8: (bytes: Uint8Array) => string | undefined =
   buffer === undefined
     ? decodeStrictly
     : (bytes) => {
+        if (bytes.length < 512) return decodeStrictly(bytes)
         const view =
           bytes instanceof buffer ? bytes : buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
         const text = view.toString("utf8")

@@ -1,6 +1,7 @@
 /** One peer, as its handler holds it. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
@@ -27,6 +28,7 @@ import { Sender } from "./sender.ts"
 import { startTls } from "./startTls.ts"
 import { switchProtocol } from "./switching.ts"
 import { Timers } from "./timers.ts"
+import { runWriter } from "./writer.ts"
 
 export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements Connection<In, Out> {
   inbound: InboundQueue<In>
@@ -42,6 +44,8 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   switched: Switched<In, Out> | undefined
   private attributeMap: AttributeMap | undefined
   private ownTimers: Timers | undefined
+  /** Its writer and reader fibers, those that were needed so far. */
+  private fibers: Array<Fiber.Fiber<unknown, unknown>> | undefined
 
   constructor(wire: Wire, shared: ConnectionShared<In, Out>) {
     super(wire, shared)
@@ -57,12 +61,7 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   /** An inbound queue that this connection's reader fills. */
   newInbound<A>(): InboundQueue<A> {
     const { maxBytes, maxMessages } = this.shared.inboundLimits
-    return new InboundQueue(
-      maxMessages,
-      maxBytes,
-      () => this.reader.roomAgain(),
-      this.shared.switchable ? () => this.reader.asked() : undefined
-    )
+    return new InboundQueue(maxMessages, maxBytes, this)
   }
 
   /** The connection as whoever speaks the protocol at hand holds it. */
@@ -72,6 +71,36 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
 
   protected get self(): this {
     return this
+  }
+
+  /** The inbound queue has room again. */
+  roomAgain(): void {
+    this.reader.roomAgain()
+  }
+
+  /** Somebody waits for a message. */
+  asked(): void {
+    this.reader.asked()
+  }
+
+  startWriter(): void {
+    this.forkOwn(runWriter(this.outbound, this))
+  }
+
+  outboundEnded(): void {
+    this.wire.end(this.reason)
+  }
+
+  /** Runs one of its fibers, from the moment that it is needed until the connection has ended. */
+  forkOwn(effect: Effect.Effect<void>): void {
+    const fiber = this.shared.fork(effect)
+    if (fiber.pollUnsafe() !== undefined) return
+    this.fibers ??= []
+    this.fibers.push(fiber)
+  }
+
+  protected endFibers(): void {
+    if (this.fibers !== undefined) for (const fiber of this.fibers) fiber.interruptUnsafe()
   }
 
   onUnexpected(error: FrameError): void {
@@ -104,7 +133,7 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   }
 
   get sink(): Sink.Sink<void, Out, never, SendError> {
-    return sinkOf(this.sender.sendBatch)
+    return sinkOf((messages) => this.sender.sendBatch(messages))
   }
 
   get send(): Connection<In, Out>["send"] {

@@ -1,6 +1,6 @@
 /** The life of one peer: what its wire and its queues tell, and the order in which it ends. */
 import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { CloseReason } from "../CloseReason.ts"
@@ -17,6 +17,7 @@ import type { Exchange } from "./exchange.ts"
 import type { Greeting } from "./greeting.ts"
 import type { Heartbeat } from "./heartbeat.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
+import { type Lost, lostNow } from "./lost.ts"
 import { Share } from "./memoryBudget.ts"
 import type { OutboundQueue } from "./outboundQueue.ts"
 import type { Reader } from "./reader.ts"
@@ -31,12 +32,11 @@ const done = Exit.fail(Cause.Done())
 const alreadyOver = new Signal()
 alreadyOver.fire()
 
-type Ended = "handler" | "broken"
+/** What ends a connection. */
+export type Ended = "handler" | "broken"
 
-/** Output that the peer did not take: messages still in the queue, and bytes, those in the wire included. */
-interface Lost {
-  readonly messages: number
-  readonly bytes: number
+interface WayOut {
+  readonly ended: (by: Ended) => void
 }
 
 export abstract class ConnectionLife<In, Out> implements WireReceiver {
@@ -81,7 +81,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   /** What it holds of the server's memory; there once something stayed. */
   private share: Share | undefined
   private handler: Fiber.Fiber<unknown, unknown> | undefined
-  private onEnded: ((by: Ended) => void) | undefined
+  private wayOut: WayOut | undefined
   /** There once somebody waits for it, or it has happened. */
   private overSignal: Signal | undefined
   private hooks: CloseHooks | undefined
@@ -95,6 +95,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
 
   /** The same connection as its handler holds it. */
   protected abstract readonly self: ConnectionImpl<In, Out>
+  /** Ends its writer and reader fibers. */
+  protected abstract endFibers(): void
 
   // --- what the wire tells ---
 
@@ -233,7 +235,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   breaking(reason: CloseReason): void {
     this.reason ??= reason
     this.deadlines.stop()
-    this.onEnded?.("broken")
+    this.tellEnded("broken")
   }
 
   /** No more input is taken; what was accepted is still handled. */
@@ -255,14 +257,14 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.requests?.over(this.closedError())
     if (this.handler !== undefined) interruptBetweenSteps(this.handler, this.inbound.handling)
     this.greeting?.end()
-    this.onEnded?.("broken")
+    this.tellEnded("broken")
   }
 
   /** Gives back at once what it holds: what was read is not handled any more, what was sent is lost. */
   private shed(held: number, budget: number): void {
     const reason = CloseReason.MemoryExceeded({ held, budget })
     this.reason ??= reason
-    this.noteLost()
+    this.lost = lostNow(this.outbound, this.wire)
     this.wire.reset()
     this.outbound.abandon()
     this.inbound.discard()
@@ -279,16 +281,17 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
     this.wire.attach(this)
   }
 
-  /** The handler completed, or the connection broke, whichever is first. */
-  awaitEnded(handler: Fiber.Fiber<unknown, unknown>): Effect.Effect<Ended> {
-    return Effect.callback<Ended>((resume) => {
-      this.onEnded = (by) => {
-        this.onEnded = undefined
-        resume(Exit.succeed(by))
-      }
-      handler.addObserver(() => this.onEnded?.("handler"))
-      if (this.reason !== undefined) this.onEnded?.("broken")
-    })
+  /** Takes the way out when the handler has completed, or the connection broke, whichever is first. */
+  onceEnded(handler: Fiber.Fiber<unknown, unknown>, wayOut: WayOut): void {
+    this.wayOut = wayOut
+    handler.addObserver(() => this.tellEnded("handler"))
+    if (this.reason !== undefined) this.tellEnded("broken")
+  }
+
+  private tellEnded(by: Ended): void {
+    const { wayOut } = this
+    this.wayOut = undefined
+    wayOut?.ended(by)
   }
 
   /** The handler is done, and may have failed. The reason, if something that went wrong ends the connection. */
@@ -343,13 +346,8 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   /** Releases the wire. What the peer has not taken by now is lost. */
   cut(): void {
     if (this.gone.fired) return
-    this.noteLost()
+    this.lost = lostNow(this.outbound, this.wire)
     this.wire.destroy()
-  }
-
-  private noteLost(): void {
-    const bytes = this.outbound.waitingBytes + this.wire.unsent
-    if (bytes > 0) this.lost = { messages: this.outbound.messages, bytes }
   }
 
   /** What was lost by the cut, once. */
@@ -374,6 +372,7 @@ export abstract class ConnectionLife<In, Out> implements WireReceiver {
   finish(): CloseReason {
     if (this.share !== undefined) this.shared.memory?.release(this.share)
     this.finished.fire()
+    this.endFibers()
     return this.currentReason()
   }
 

@@ -1,9 +1,9 @@
 /** The connections of one server: who is here, and who is told when nobody is. */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { CloseReason } from "../CloseReason.ts"
 import type { Connection } from "../Connection.ts"
 import { ServerEvent } from "../Events.ts"
@@ -14,7 +14,7 @@ import { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import type { Hub } from "./events.ts"
 import type { Gate } from "./gate.ts"
-import { runConnection } from "./runConnection.ts"
+import { type Fork, runConnection } from "./runConnection.ts"
 
 /** What a connection is told when the server begins to stop. */
 export type Goodbye<Out> = (connection: Connection<unknown, Out>) => Out
@@ -25,7 +25,8 @@ export class ConnectionSet<In, Out, E, R> {
   private readonly live = new Map<number, ConnectionImpl<In, Out>>()
   private readonly handler: Handler<In, Out, E, R>
   private readonly goodbye: Goodbye<Out> | undefined
-  private readonly fork: (effect: Effect.Effect<void, never, Exclude<R, Scope.Scope>>) => void
+  private readonly fork: Fork<Exclude<R, Scope.Scope>>
+  private readonly context: Context.Context<Exclude<R, Scope.Scope>>
   private phase: "open" | "draining" | "stopped" = "open"
   private emptyWaiters: Array<() => void> = []
   private gate: Gate | undefined
@@ -54,6 +55,7 @@ export class ConnectionSet<In, Out, E, R> {
         ServerEvent.MessageSkipped({ connection: id, remoteAddress, policy, messages, error })
       )
     }
+    this.context = context
     this.fork = Effect.runForkWith(context)
   }
 
@@ -79,7 +81,7 @@ export class ConnectionSet<In, Out, E, R> {
     return this.live.values()
   }
 
-  /** A peer is here. Its connection runs in a fiber of its own, which ends with the connection and not before. */
+  /** A peer is here. Its handler runs in a fiber of its own. */
   open(wire: Wire): void {
     const { events } = this
     if (this.phase === "stopped") {
@@ -94,19 +96,34 @@ export class ConnectionSet<In, Out, E, R> {
         ServerEvent.Opened({ connection: connection.id, remoteAddress: connection.remoteAddress })
       )
     }
-    this.fork(
-      Effect.flatMap(
-        runConnection(
-          connection,
-          Effect.suspend(() => this.handler(connection))
-        ),
-        (reason) => {
-          this.remove(connection, reason)
-          return logEnd(connection, reason)
-        }
-      )
-    )
+    runConnection(connection, this.handling(connection), this)
     if (this.phase === "draining") this.drainOne(connection)
+  }
+
+  private handling(connection: ConnectionImpl<In, Out>): Effect.Effect<unknown, E, R> {
+    // Before the two ends have agreed, there is nothing to handle, and perhaps never will be.
+    if (connection.greeting !== undefined) return Effect.suspend(() => this.handler(connection))
+    try {
+      return this.handler(connection)
+    } catch (defect) {
+      return Exit.die(defect)
+    }
+  }
+
+  forkHandler(handler: Effect.Effect<unknown, unknown, R>, scope: Scope.Scope) {
+    // All that it needs beside the connection's own scope.
+    const context = Context.add(
+      this.context,
+      Scope.Scope,
+      scope
+    ) as Context.Context<unknown> as Context.Context<R>
+    return Effect.runForkWith(context)(handler)
+  }
+
+  connectionEnded(connection: ConnectionImpl<In, Out>, reason: CloseReason): void {
+    this.remove(connection, reason)
+    const log = logEnd(connection, reason)
+    if (log !== undefined) this.fork(log)
   }
 
   /** Runs an effect that belongs to no connection. */
@@ -246,7 +263,10 @@ export class ConnectionSet<In, Out, E, R> {
 }
 
 /** A handler's failure is our own fault and an error; a peer that broke the protocol is worth knowing; the rest is life. */
-const logEnd = <In, Out>(connection: ConnectionImpl<In, Out>, reason: CloseReason): Effect.Effect<void> => {
+const logEnd = <In, Out>(
+  connection: ConnectionImpl<In, Out>,
+  reason: CloseReason
+): Effect.Effect<void> | undefined => {
   const who = () => `connection ${connection.id} (${formatAddress(connection.remoteAddress)})`
   switch (reason._tag) {
     case "HandlerFailed":
@@ -256,6 +276,6 @@ const logEnd = <In, Out>(connection: ConnectionImpl<In, Out>, reason: CloseReaso
     case "TlsFailed":
       return Effect.logInfo(`${who()}: ${reason.error.message}`)
     default:
-      return Effect.void
+      return undefined
   }
 }

@@ -1,11 +1,13 @@
 import type * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type { ByteWriter } from "../ByteWriter.ts"
 import type { Farewell, IdleHandler } from "../Connection.ts"
 import type { Framing } from "../Framing.ts"
 import type { Policy, PolicyName } from "../Outbound.ts"
 import type { CodecError, MessageError } from "../SluiceError.ts"
 import type { Carriage } from "../Transport.ts"
+import type { Detour } from "./codec/direct.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { HeartbeatSettings } from "./deadlineSettings.ts"
 import type { DeadlinesShared } from "./deadlineWatch.ts"
@@ -13,6 +15,7 @@ import type { GreetingPlan } from "./greeting.ts"
 import type { HeartbeatPlan } from "./heartbeat.ts"
 import type { MemoryBudget } from "./memoryBudget.ts"
 import type { RatePlan } from "./rateGate.ts"
+import type { Fork } from "./runConnection.ts"
 import type { SkipPolicy } from "./skips.ts"
 
 /** What all connections of a server or client share. */
@@ -23,6 +26,9 @@ export interface ConnectionShared<In, Out> {
   readonly carriage: Carriage | undefined
   readonly decode: (frame: Uint8Array) => Effect.Effect<In, CodecError>
   readonly encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
+  /** Both as plain functions, for messages that need no effect. */
+  readonly decodeNow: (frame: Uint8Array) => In | Detour<In>
+  readonly encodeNow: (message: Out, out: ByteWriter) => Detour<Uint8Array> | undefined
   /** Whether the protocol may be left. */
   readonly switchable: boolean
   /** Whether messages may be views into their frames, and whether they are the frames. */
@@ -53,7 +59,7 @@ export interface ConnectionShared<In, Out> {
   /** When to ping, for protocols that are entered later. */
   readonly heartbeatSettings: HeartbeatSettings
   /** Runs an effect that belongs to no fiber. */
-  readonly fork: (effect: Effect.Effect<void>) => void
+  readonly fork: Fork<never>
   /** What all connections together may hold. */
   memory?: MemoryBudget
   /** Tells of frames that were no messages, and after which a connection lives on. */

@@ -15,7 +15,7 @@ import { maxHelloLength } from "./versions.ts"
 /** What connections share of one of their codecs. */
 type CodecFields<In, Out> = Pick<
   ConnectionShared<In, Out>,
-  "decode" | "encode" | "views" | "identity" | "identityOut"
+  "decode" | "encode" | "decodeNow" | "encodeNow" | "views" | "identity" | "identityOut"
 >
 
 /** How the connections of a server or client begin. */

@@ -10,6 +10,14 @@ import { type ConsumeBatch, Consumer, type Handling } from "./batchConsumer.ts"
 /** A batch, or how the input ended: `Done` after an orderly end, the failure otherwise. */
 export type Take<A, E> = Exit.Exit<NonEmptyReadonlyArray<A>, E | Cause.Done>
 
+/** Who fills the queue. */
+export interface InboundHost {
+  /** There is room again. */
+  readonly roomAgain: () => void
+  /** A taker has to wait. May push at once. */
+  readonly asked?: (() => void) | undefined
+}
+
 /** Somebody who waits for a batch. */
 export interface Taker<A, E> {
   /** The next batch; the taker waits no more. */
@@ -39,8 +47,7 @@ export class InboundQueue<A, E = ConnectionClosed> {
 
   private readonly maxMessages: number
   private readonly maxBytes: number
-  private readonly onRoom: () => void
-  private readonly onAsked: () => void
+  private readonly host: InboundHost
   private batches: Array<NonEmptyReadonlyArray<A>> = none
   private sizes: Array<number> = none
   /** The first who waits, and those behind. Mostly there is one at most. */
@@ -48,12 +55,10 @@ export class InboundQueue<A, E = ConnectionClosed> {
   private others: Array<Taker<A, E>> = none
   private ending: (() => Take<A, E>) | undefined
 
-  /** `onAsked` is told of each taker that has to wait, and may push at once. */
-  constructor(maxMessages: number, maxBytes: number, onRoom: () => void, onAsked: () => void = nobody) {
+  constructor(maxMessages: number, maxBytes: number, host: InboundHost) {
     this.maxMessages = maxMessages
     this.maxBytes = maxBytes
-    this.onRoom = onRoom
-    this.onAsked = onAsked
+    this.host = host
   }
 
   get full(): boolean {
@@ -108,7 +113,7 @@ export class InboundQueue<A, E = ConnectionClosed> {
     this.messages -= batch.length
     this.bytes -= this.sizes.shift()!
     this.onTaken?.()
-    if (wasFull && !this.full) this.onRoom()
+    if (wasFull && !this.full) this.host.roomAgain()
     return batch
   }
 
@@ -136,7 +141,11 @@ export class InboundQueue<A, E = ConnectionClosed> {
 
   /** The next batch, waiting for it where none is here. Takers are served in the order in which they came. */
   take(): Pull.Pull<NonEmptyReadonlyArray<A>, E> {
-    const wait = Effect.callback<NonEmptyReadonlyArray<A>, E | Cause.Done>((resume) => {
+    return Effect.suspend(() => this.now() ?? this.wait())
+  }
+
+  private wait(): Pull.Pull<NonEmptyReadonlyArray<A>, E> {
+    return Effect.callback<NonEmptyReadonlyArray<A>, E | Cause.Done>((resume) => {
       // A fiber may have let others on since it found nothing here.
       const now = this.now()
       if (now !== undefined) return resume(now)
@@ -147,17 +156,20 @@ export class InboundQueue<A, E = ConnectionClosed> {
       this.await(taker)
       return Effect.sync(() => this.forget(taker))
     })
-    return Effect.suspend(() => this.now() ?? wait)
   }
 
-  /** Handles all batches that are left, in order, and then ends as the input did: well, or with its failure. */
-  consume<E2, R>(f: ConsumeBatch<A, E2, R>): Effect.Effect<void, E | E2, R> {
-    return Effect.flatMap(new Consumer(this, f).run(), () => this.outcome())
+  /** Handles all batches that are left, in order. Completes when the input has ended, however it did. */
+  consume<E2, R>(f: ConsumeBatch<A, E2, R>): Effect.Effect<void, E2, R> {
+    return Effect.withFiber((fiber) => new Consumer(this, f, fiber).next())
   }
 
-  /** Handles all batches that are left, in order. */
-  consumeAll<E2, R>(f: ConsumeBatch<A, E2, R>): Effect.Effect<void, E2, R> {
-    return new Consumer(this, f).run()
+  /** How the input ended, for one who was there to its end: well, or with its failure. */
+  outcome(): Exit.Exit<void, E> {
+    const exit = this.ending?.()
+    return exit === undefined || Exit.isSuccess(exit) || Pull.isDoneCause(exit.cause)
+      ? Exit.void
+      : // Without `Done`, which was just ruled out.
+        Exit.failCause(exit.cause as Cause.Cause<E>)
   }
 
   /** Adds somebody who waits; there is nothing here. */
@@ -168,7 +180,7 @@ export class InboundQueue<A, E = ConnectionClosed> {
       if (this.others === none) this.others = []
       this.others.push(taker)
     }
-    this.onAsked()
+    this.host.asked?.()
   }
 
   /** Somebody waits no more. */
@@ -186,23 +198,12 @@ export class InboundQueue<A, E = ConnectionClosed> {
     return this.batches.length > 0 || this.ending !== undefined
   }
 
-  /** How the input ended, for one who was there to its end. */
-  private outcome(): Exit.Exit<void, E> {
-    const exit = this.ending?.()
-    return exit === undefined || Exit.isSuccess(exit) || Pull.isDoneCause(exit.cause)
-      ? Exit.void
-      : // Without `Done`, which was just ruled out.
-        Exit.failCause(exit.cause as Cause.Cause<E>)
-  }
-
   /** What can be had without waiting. */
   private now(): Take<A, E> | undefined {
     const batch = this.poll()
     return batch === undefined ? this.ending?.() : Exit.succeed(batch)
   }
 }
-
-const nobody = (): void => {}
 
 // Shared by all empty queues, so that an idle connection holds no arrays. Never written to.
 const none: Array<never> = []

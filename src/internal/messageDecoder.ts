@@ -2,8 +2,10 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { CloseReason } from "../CloseReason.ts"
 import { type CodecError, MessageError } from "../SluiceError.ts"
 import { hexExcerpt, totalLength } from "./bytes.ts"
+import { Detour } from "./codec/direct.ts"
 import { codecError } from "./codec/schemaCodec.ts"
 import { UnknownMessage } from "./codec/tagged.ts"
 import type { ConnectionImpl } from "./connection.ts"
@@ -21,7 +23,7 @@ interface Flow {
 /**
  * While codec and policy answer at once, frames become a batch in the inbound queue within the same call. Only what
  * needs an effect (a codec with services, a reply to a bad message) goes over the reader fiber, with reading paused
- * meanwhile; that fiber is otherwise parked.
+ * meanwhile; that fiber is there from the first such frame on, and otherwise parked.
  */
 export class MessageDecoder<In, Out> {
   /** Messages so far, those left out included. */
@@ -40,6 +42,7 @@ export class MessageDecoder<In, Out> {
   /** Their bytes. */
   waitingBytes = 0
   private wake: (() => void) | undefined
+  private running = false
   private stopped = false
 
   constructor(connection: ConnectionImpl<In, Out>, flow: Flow) {
@@ -80,28 +83,29 @@ export class MessageDecoder<In, Out> {
     let bytes = 0
     for (let i = 0; i < frames.length; i++) {
       const frame = frames[i]!
-      const decoded = settled(this.decode(frame))
-      if (decoded === undefined) {
+      const decoded = this.decodeNow(frame)
+      if (!(decoded instanceof Detour)) {
+        const length = each ?? frame.length
+        bytes += length
+        this.take(decoded, length, messages)
+        continue
+      }
+      const failed = settled(decoded.effect)
+      if (failed === undefined || Exit.isSuccess(failed)) {
         this.deliver(messages, bytes)
         this.handOver(frames.slice(i))
         return
-      }
-      if (Exit.isSuccess(decoded)) {
-        const length = each ?? frame.length
-        bytes += length
-        this.take(decoded.value, length, messages)
-        continue
       }
       const policy = this.connection.shared.onMessageError
       if (policy === "skip") {
         const index = this.taken++
         this.skipped++
-        this.connection.messageSkipped("skip", () => this.messageError(frame, decoded.cause, index))
+        this.connection.messageSkipped("skip", () => this.messageError(frame, failed.cause, index))
         continue
       }
       this.deliver(messages, bytes)
       if (policy === "close") {
-        this.flow.wrong(this.messageError(frame, decoded.cause, this.taken++))
+        this.flow.wrong(this.messageError(frame, failed.cause, this.taken++))
       } else {
         this.handOver(frames.slice(i))
       }
@@ -115,7 +119,19 @@ export class MessageDecoder<In, Out> {
     this.backlog = frames
     this.waitingBytes = totalLength(frames)
     this.flow.pause()
-    this.wake?.()
+    if (this.wake !== undefined) this.wake()
+    else if (!this.running) this.begin()
+  }
+
+  private begin(): void {
+    this.running = true
+    const { connection } = this
+    connection.forkOwn(
+      // What a policy or a codec of the user's dies of is its connection's end.
+      Effect.onError(this.run(), (cause) =>
+        Effect.sync(() => connection.broken(CloseReason.HandlerFailed({ cause })))
+      )
+    )
   }
 
   /** One frame of the backlog. */
@@ -164,6 +180,14 @@ export class MessageDecoder<In, Out> {
     this.waitingBytes = 0
   }
 
+  private decodeNow(frame: Uint8Array): In | Detour<In> {
+    try {
+      return this.connection.shared.decodeNow(frame)
+    } catch (defect) {
+      return new Detour(Exit.fail(codecError("codec", String(defect))))
+    }
+  }
+
   private decode(frame: Uint8Array): Effect.Effect<In, CodecError> {
     try {
       return this.connection.shared.decode(frame)
@@ -193,7 +217,7 @@ export class MessageDecoder<In, Out> {
   }
 
   /** The reader fiber: does what needs effects, in order, and is parked otherwise. */
-  run(): Effect.Effect<void> {
+  private run(): Effect.Effect<void> {
     return Effect.whileLoop({
       while: () => !this.stopped,
       body: () => (this.backlog === undefined ? this.parked() : this.next(this.backlog)),

@@ -33,21 +33,20 @@ export const forEachBatch = <A, E, R>(
   const queue = messages[queueKey]
   return queue === undefined || !directPath.enabled
     ? Stream.runForEachArray(messages, (batch) => f(batch, undefined))
-    : queue.consume(f)
+    : Effect.flatMap(queue.consume(f), () => queue.outcome())
 }
 
 /** A sink that does something with each batch. */
 export const sinkOf = <A, E>(
   f: (batch: NonEmptyReadonlyArray<A>) => Effect.Effect<void, E>
 ): Sink.Sink<void, A, never, E> => {
-  const sink = Sink.forEachArray(f)
   return Sink.fromTransform((upstream, scope) => {
-    const rest = sink.transform(upstream, scope)
+    // What is behind the last batch is how the stream ends, which the sink finds out by itself.
+    const rest = () => Sink.forEachArray(f).transform(upstream, scope)
     // A stream that is run into a sink hands over its pull with its failures caught.
     const pull = caughtBy(upstream)
     const queue = directPath.enabled && hasQueue<A>(pull) ? pull[queueKey] : undefined
-    // What is behind the last batch is how the stream ends, which the sink finds out by itself.
-    return queue === undefined ? rest : Effect.flatMap(queue.consumeAll(f), () => rest)
+    return queue === undefined ? rest() : Effect.flatMap(queue.consume(f), rest)
   })
 }
 

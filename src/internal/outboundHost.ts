@@ -11,6 +11,10 @@ export interface OutboundHost {
   readonly written: () => void
   /** The wire took them, and takes no more. */
   readonly outboundBlocked: () => void
+  /** The wire is full, or the queue was closed while something waits in it: from now on the writer fiber minds it. */
+  readonly startWriter: () => void
+  /** The queue is closed, and all that was in it is in the wire. */
+  readonly outboundEnded: () => void
   /** What waits for a wire that takes no more has become more, or less. */
   readonly account: () => void
   /** Messages were dropped for newer ones. */

@@ -5,6 +5,7 @@ import type { Wire } from "../Transport.ts"
 import { emptyBytes } from "./bytes.ts"
 import { flushSoon } from "./flushSoon.ts"
 import type { FrameLane } from "./frameLane.ts"
+import { type FastEncoding, fastEncodingOf } from "./framing/fastEncoding.ts"
 import type { OutboundHost } from "./outboundHost.ts"
 
 /**
@@ -30,6 +31,7 @@ export abstract class OutboundLanes {
 
   protected readonly wire: Wire
   protected framing: Framing
+  protected fast: FastEncoding
   protected readonly maxMessages: number
   protected readonly maxBytes: number
   protected readonly host: OutboundHost
@@ -44,6 +46,8 @@ export abstract class OutboundLanes {
   protected senders: Array<() => void> = none
   protected receipts: Array<() => void> = none
   protected wakeWriter: (() => void) | undefined
+  /** A writer fiber was asked for, or is not needed any more. */
+  private hasWriter = false
 
   constructor(
     wire: Wire,
@@ -53,6 +57,7 @@ export abstract class OutboundLanes {
   ) {
     this.wire = wire
     this.framing = framing
+    this.fast = fastEncodingOf(framing)
     this.maxMessages = limits.maxMessages
     this.maxBytes = limits.maxBytes
     this.host = host
@@ -126,6 +131,7 @@ export abstract class OutboundLanes {
   enter(framing: Framing): void {
     this.seal()
     this.framing = framing
+    this.fast = fastEncodingOf(framing)
     this.wakeSenders()
   }
 
@@ -143,6 +149,7 @@ export abstract class OutboundLanes {
     if (this.blocked) return
     this.blocked = true
     this.host.outboundBlocked()
+    this.needWriter()
   }
 
   /** What waits in either lane goes first and in its order, ahead of control frames that come later too. */
@@ -174,7 +181,18 @@ export abstract class OutboundLanes {
     const senders = this.senders
     this.senders = none
     for (const wake of senders) wake()
-    this.wakeWriter?.()
+    if (this.hasWriter) {
+      this.wakeWriter?.()
+      return
+    }
+    // Mostly there is nothing left to wait for.
+    if (!this.blocked) this.flush()
+    if (this.finished) {
+      this.hasWriter = true
+      this.host.outboundEnded()
+    } else {
+      this.needWriter()
+    }
   }
 
   /** The wire is gone: drops what waits, lets the writer finish and suspended senders find the queue closed. */
@@ -211,10 +229,17 @@ export abstract class OutboundLanes {
       this.blocked = true
       this.undrained = bytes.length
       this.host.outboundBlocked()
+      this.needWriter()
     } else if (this.wire.unsent === 0) {
       // The kernel took it all within the call.
       recycle(bytes)
     }
+  }
+
+  private needWriter(): void {
+    if (this.hasWriter) return
+    this.hasWriter = true
+    this.host.startWriter()
   }
 
   // Outside a reader's turn what was offered leaves at the end of the microtask, in one write.

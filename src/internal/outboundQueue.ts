@@ -43,7 +43,7 @@ export class OutboundQueue extends OutboundLanes {
    * it any more where the queue is closed, and else `offer` tells what is the matter with it.
    */
   offerAll(payloads: ReadonlyArray<Uint8Array>, from: number, admitted: boolean): number {
-    const { encodeAll } = this.framing
+    const { encodeAll } = this.fast
     if (encodeAll === undefined || this.closed || this.lane !== undefined) return from
     if (!admitted && (this.senders.length > 0 || this.full)) return from
     const next = encodeAll(payloads, from, this.maxBytes - this.undrained, this.data)
@@ -52,6 +52,36 @@ export class OutboundQueue extends OutboundLanes {
       this.schedule()
     }
     return next
+  }
+
+  /**
+   * Appends the frame whose payload `write` writes, as `offer` does a payload that is there already. Undefined where
+   * only a payload will do; where `write` takes a detour, that.
+   */
+  offerWritten<Message, Other extends object>(
+    message: Message,
+    write: (message: Message, out: ByteWriter) => Other | undefined,
+    admitted: boolean
+  ): Offer | Other | undefined {
+    const { data, lane } = this
+    const { inPlace } = this.fast
+    if (inPlace === undefined || lane !== undefined || (!admitted && this.senders.length > 0))
+      return undefined
+    if (this.closed || (admitted ? this.bytesFull : this.full)) return undefined
+    const start = data.length
+    let error: Other | PayloadError | undefined
+    let done = false
+    try {
+      inPlace.open(data)
+      error = write(message, data) ?? inPlace.close(data, start)
+      done = error === undefined
+    } finally {
+      if (!done) data.truncate(start)
+    }
+    if (error !== undefined) return error
+    this.messages++
+    this.schedule()
+    return "queued"
   }
 
   /** Appends frames that were encoded elsewhere, for `count` messages; for broadcasts. */

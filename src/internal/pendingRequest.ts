@@ -175,7 +175,7 @@ export class StreamPending<In, Out> extends Pending<In, Out> {
     super(asker, tags, id, timeout)
     const { maxBytes, maxMessages } = asker.settings.streamLimits
     this.heardAt = asker.connection.shared.now()
-    this.queue = new InboundQueue(maxMessages, maxBytes, () => this.roomAgain())
+    this.queue = new InboundQueue(maxMessages, maxBytes, { roomAgain: () => this.roomAgain() })
     this.queue.onTaken = () => this.tell()
   }
 

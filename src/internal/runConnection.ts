@@ -1,65 +1,45 @@
-/** The life of a connection, from its first byte to its last: a scoped Effect with reader, writer and handler fibers. */
+/**
+ * The life of a connection, from its first byte to its last: a handler in a fiber of its own, in the scope of the
+ * connection, with a reader and a writer fiber beside it as soon as there is something for them to wait for.
+ */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { CloseReason } from "../CloseReason.ts"
+import type { CloseReason } from "../CloseReason.ts"
 import type { ConnectionImpl } from "./connection.ts"
+import type { Ended } from "./connectionLife.ts"
 import { sayFarewell } from "./lastWords.ts"
-import { runWriter } from "./writer.ts"
 
-const now = { startImmediately: true } as const
+/** Forks an effect that runs at once. */
+export type Fork<R> = (effect: Effect.Effect<unknown, unknown, R>) => Fiber.Fiber<unknown, unknown>
+
+/** Where a connection lives. */
+export interface ConnectionHost<In, Out, R> {
+  /** Forks its handler, which runs at once. */
+  readonly forkHandler: (
+    handler: Effect.Effect<unknown, unknown, R>,
+    scope: Scope.Scope
+  ) => Fiber.Fiber<unknown, unknown>
+  /** It is over. */
+  readonly connectionEnded: (connection: ConnectionImpl<In, Out>, reason: CloseReason) => void
+}
 
 /**
- * Runs a connection under its handler and returns why it ended. Never fails and always ends: everything that it
- * waits for on the way out is bounded by the close timeout.
+ * Runs a connection under its handler, and tells its host why it ended. It always ends: everything that it waits for on
+ * the way out is bounded by the close timeout.
  */
-export const runConnection: <In, Out, R>(
+export const runConnection = <In, Out, R>(
   connection: ConnectionImpl<In, Out>,
-  handler: Effect.Effect<unknown, unknown, R>
-) => Effect.Effect<CloseReason, never, Exclude<R, Scope.Scope>> = Effect.fnUntraced(function* <In, Out, R>(
-  connection: ConnectionImpl<In, Out>,
-  handler: Effect.Effect<unknown, unknown, R>
-) {
-  // What a policy or a codec of the user's dies of is its connection's end.
-  yield* Effect.forkChild(
-    Effect.onError(connection.reader.messages.run(), (cause) =>
-      Effect.sync(() => connection.broken(CloseReason.HandlerFailed({ cause })))
-    ),
-    now
-  )
-  yield* Effect.forkChild(
-    runWriter(connection.outbound, connection.wire, () => connection.reason),
-    now
-  )
-  if (connection.heartbeat?.active === true)
-    yield* Effect.forkChild(greeted(connection, connection.heartbeat.run()), now)
-  const handlerFiber = yield* Effect.forkChild(
-    Effect.provideService(greeted(connection, handler), Scope.Scope, connection.scope),
-    now
-  )
-  connection.start(handlerFiber)
-
-  const by = yield* connection.awaitEnded(handlerFiber)
-  if (by === "broken") yield* stopHandler(connection, handlerFiber)
-  const exit = handlerFiber.pollUnsafe()
-  const finalizers = Scope.closeUnsafe(connection.scope, exit ?? Exit.void)
-  const failed = finalizers && (yield* runFinalizers(connection, finalizers))
-  const reason = connection.handlerEnded(exit === undefined || Exit.isSuccess(exit) ? (failed ?? exit) : exit)
-  const farewell = reason && sayFarewell(connection, reason)
-  if (farewell !== undefined) yield* farewell
-  connection.handlerDone()
-
-  // The writer flushes what was sent and ends our side. Going before the peer has ended its own could reset it.
-  yield* connection.endsAtOnce
-    ? connection.gone.await()
-    : Effect.timeoutOption(connection.gone.await(), connection.shared.closeTimeout)
-  connection.cut()
-  yield* connection.gone.await()
-  const hooks = connection.runHooks()
-  if (hooks !== undefined) yield* runHooks(connection, hooks)
-  return connection.finish()
-})
+  handler: Effect.Effect<unknown, unknown, R>,
+  host: ConnectionHost<In, Out, R>
+): void => {
+  const { heartbeat, scope } = connection
+  if (heartbeat?.active === true) connection.forkOwn(greeted(connection, heartbeat.run()))
+  const fiber = host.forkHandler(greeted(connection, handler), scope)
+  connection.start(fiber)
+  connection.onceEnded(fiber, new Ending(connection, fiber, host))
+}
 
 /** What begins when the two ends have agreed, and not at all where they do not. */
 const greeted = <In, Out, A, E, R>(
@@ -70,12 +50,87 @@ const greeted = <In, Out, A, E, R>(
     ? effect
     : Effect.flatMap(greeting.awaitOutcome(), (agreed) => (agreed ? effect : Effect.interrupt))
 
+/**
+ * The way out, in steps. Mostly there is nothing to wait for between one and the next, and no fiber either; where there
+ * is, a fiber waits, and then takes the next step.
+ */
+class Ending<In, Out> {
+  private readonly connection: ConnectionImpl<In, Out>
+  private readonly handler: Fiber.Fiber<unknown, unknown>
+  private readonly host: Pick<ConnectionHost<In, Out, never>, "connectionEnded">
+
+  constructor(
+    connection: ConnectionImpl<In, Out>,
+    handler: Fiber.Fiber<unknown, unknown>,
+    host: Pick<ConnectionHost<In, Out, never>, "connectionEnded">
+  ) {
+    this.connection = connection
+    this.handler = handler
+    this.host = host
+  }
+
+  ended(by: Ended): void {
+    const stop = by === "broken" ? stopHandler(this.connection, this.handler) : undefined
+    this.after(stop, () => this.finalize())
+  }
+
+  private finalize(): void {
+    const { connection, handler } = this
+    const exit = handler.pollUnsafe()
+    const finalizers = Scope.closeUnsafe(connection.scope, exit ?? Exit.void)
+    if (finalizers === undefined) this.sayFarewell(exit)
+    else {
+      this.after(runFinalizers(connection, finalizers), (failed) =>
+        this.sayFarewell(exit === undefined || Exit.isSuccess(exit) ? (failed ?? exit) : exit)
+      )
+    }
+  }
+
+  private sayFarewell(exit: Exit.Exit<unknown, unknown> | undefined): void {
+    const reason = this.connection.handlerEnded(exit)
+    const farewell = reason && sayFarewell(this.connection, reason)
+    this.after(farewell, () => this.flush())
+  }
+
+  /** What was sent is flushed and our side ends. Going before the peer has ended its own could reset it. */
+  private flush(): void {
+    const { connection } = this
+    connection.handlerDone()
+    const gone = connection.endsAtOnce
+      ? undefined
+      : Effect.timeoutOption(connection.gone.await(), connection.shared.closeTimeout)
+    this.after(gone, () => {
+      if (gone !== undefined) connection.cut()
+      connection.gone.onFire(() => this.runHooks())
+    })
+  }
+
+  private runHooks(): void {
+    const { connection } = this
+    const hooks = connection.runHooks()
+    this.after(hooks && runHooks(connection, hooks), () =>
+      this.host.connectionEnded(connection, connection.finish())
+    )
+  }
+
+  /** The next step, once an effect is done; at once where there is none. */
+  private after<A>(effect: Effect.Effect<A> | undefined, next: (value: A | undefined) => void): void {
+    if (effect === undefined) next(undefined)
+    else this.connection.shared.fork(Effect.map(effect, next))
+  }
+}
+
 /** A handler of a broken connection may still handle what was accepted; then it is interrupted. */
-const stopHandler = Effect.fnUntraced(function* <In, Out>(
+const stopHandler = <In, Out>(
+  connection: ConnectionImpl<In, Out>,
+  handler: Fiber.Fiber<unknown, unknown>
+): Effect.Effect<void> | undefined =>
+  handler.pollUnsafe() === undefined ? interruptLater(connection, handler) : undefined
+
+const interruptLater = Effect.fnUntraced(function* <In, Out>(
   connection: ConnectionImpl<In, Out>,
   handler: Fiber.Fiber<unknown, unknown>
 ) {
-  if (handler.pollUnsafe() !== undefined) return
   yield* Effect.timeoutOption(Fiber.await(handler), connection.shared.closeTimeout)
   if (handler.pollUnsafe() !== undefined) return
   handler.interruptUnsafe()
@@ -102,3 +157,5 @@ const runHooks = Effect.fnUntraced(function* <In, Out>(
   yield* Effect.timeoutOption(Fiber.await(fiber), connection.shared.closeTimeout)
   fiber.interruptUnsafe()
 })
+
+const now = { startImmediately: true } as const

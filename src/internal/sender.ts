@@ -1,9 +1,11 @@
 /** The sending side of one connection: messages to frames to the outbound queue. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { ByteWriter } from "../ByteWriter.ts"
 import type { Connection, SendError } from "../Connection.ts"
 import type { Policy, Sent } from "../Outbound.ts"
 import { type CodecError, MessageError, type PayloadError } from "../SluiceError.ts"
+import { Detour } from "./codec/direct.ts"
 import { codecError } from "./codec/schemaCodec.ts"
 import { forEachEager } from "./forEachEager.ts"
 import type { Offer } from "./outboundHost.ts"
@@ -17,6 +19,7 @@ interface Host<Out> extends PolicyHost {
   readonly id: number
   readonly shared: {
     readonly encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
+    readonly encodeNow: (message: Out, out: ByteWriter) => Detour<Uint8Array> | undefined
     /** Whether messages are payloads already. */
     readonly identityOut: boolean
     readonly messageFrames: boolean
@@ -67,8 +70,8 @@ export class Sender<Out> {
   }
 
   /** The same for who runs its result in the very call that makes it: it sends at once what need not wait. */
-  get sendBatch(): (messages: ReadonlyArray<Out>) => Effect.Effect<void, SendError> {
-    return this.ownPolicy === undefined ? (messages) => this.sendFrom(messages, 0, false) : this.sendAll
+  sendBatch(messages: ReadonlyArray<Out>): Effect.Effect<void, SendError> {
+    return this.ownPolicy === undefined ? this.sendFrom(messages, 0, false) : this.sendAll(messages)
   }
 
   get sendWith(): Connection<never, Out>["sendWith"] {
@@ -181,6 +184,26 @@ export class Sender<Out> {
     }
   }
 
+  /** Encodes a message into the queue, or else its payload, to be offered. */
+  private write(message: Out, admitted: boolean): Effect.Effect<Uint8Array, MessageError> | undefined {
+    const { outbound, shared } = this.host
+    let written: ReturnType<typeof outbound.offerWritten<Out, Detour<Uint8Array>>>
+    try {
+      written = outbound.offerWritten(message, shared.encodeNow, admitted)
+    } catch (defect) {
+      return Exit.fail(this.outboundError(this.encoded++, codecError("codec", String(defect))))
+    }
+    if (written === undefined || typeof written === "string") {
+      if (written !== "queued") return this.encode(message)
+      this.encoded++
+      return undefined
+    }
+    const index = this.encoded++
+    return written instanceof Detour
+      ? Effect.mapErrorEager(written.effect, (issue) => this.outboundError(index, issue))
+      : Exit.fail(this.outboundError(index, written))
+  }
+
   private payload(message: Out): Uint8Array {
     this.encoded++
     // Only with the codec whose messages are payloads.
@@ -202,7 +225,8 @@ export class Sender<Out> {
 
   private sendNow(message: Out): Effect.Effect<void, SendError> {
     if (this.host.shared.identityOut) return this.sendPayload(this.payload(message), false)
-    const payload = this.encode(message)
+    const payload = this.write(message, false)
+    if (payload === undefined) return Exit.void
     const exit = settled(payload)
     return exit !== undefined && Exit.isSuccess(exit)
       ? this.sendPayload(exit.value, false)
@@ -231,7 +255,8 @@ export class Sender<Out> {
       if (shared.identityOut) {
         payload = this.payload(message)
       } else {
-        const encoding = this.encode(message)
+        const encoding = this.write(message, admitted || i > from)
+        if (encoding === undefined) continue
         const exit = settled(encoding)
         if (exit === undefined) {
           return Effect.flatMap(encoding, (bytes) =>

@@ -8,6 +8,7 @@ import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import type { ByteWriter } from "../ByteWriter.ts"
 import * as Codec from "../Codec.ts"
 import type { IdleHandler } from "../Connection.ts"
 import type { Framing } from "../Framing.ts"
@@ -15,6 +16,7 @@ import type { Beats } from "../Heartbeat.ts"
 import * as Outbound from "../Outbound.ts"
 import { InvalidConfig, type MessageError, type OptionProblem } from "../SluiceError.ts"
 import type { Hello } from "../Versions.ts"
+import { Detour, directOf } from "./codec/direct.ts"
 import { messageFraming } from "./codec/selfDelimiting.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import { type Carried, framingFor } from "./datagram/carriedBy.ts"
@@ -147,13 +149,26 @@ const codecFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
   decoder: Codec.Codec<In, DecodeServices, Unused1>,
   encoder: Codec.Codec<Out, Unused2, EncodeServices>,
   context: Context.Context<DecodeServices | EncodeServices>
-) => ({
-  decode: (frame: Uint8Array) => Effect.provideContext(decoder.decode(frame), context),
-  encode: (message: Out) => Effect.provideContext(encoder.encode(message), context),
-  views: decoder.views,
-  identity: Object.is(decoder, Codec.bytes),
-  identityOut: Object.is(encoder, Codec.bytes)
-})
+) => {
+  const [incoming, outgoing] = [directOf(decoder), directOf(encoder)]
+  const provided = <A>(detour: Detour<A, DecodeServices | EncodeServices>): Detour<A> =>
+    new Detour(Effect.provideContext(detour.effect, context))
+  return {
+    decode: (frame: Uint8Array) => Effect.provideContext(decoder.decode(frame), context),
+    encode: (message: Out) => Effect.provideContext(encoder.encode(message), context),
+    decodeNow: (frame: Uint8Array) => {
+      const decoded = incoming.decode(frame)
+      return decoded instanceof Detour ? provided(decoded) : decoded
+    },
+    encodeNow: (message: Out, out: ByteWriter) => {
+      const detour = outgoing.encode(message, out)
+      return detour === undefined ? undefined : provided(detour)
+    },
+    views: decoder.views,
+    identity: Object.is(decoder, Codec.bytes),
+    identityOut: Object.is(encoder, Codec.bytes)
+  }
+}
 
 /**
  * What all connections of one server or client share. The codecs' services are taken from the context here, once, so

@@ -29,7 +29,7 @@ export class SwitchedConnection<In, Out> implements Connection<In, Out> {
   }
 
   get sink(): Sink.Sink<void, Out, never, SendError> {
-    return sinkOf(this.sender.sendBatch)
+    return sinkOf((messages) => this.sender.sendBatch(messages))
   }
 
   get send(): Connection<In, Out>["send"] {

@@ -14,6 +14,7 @@ import { framingFor } from "./datagram/carriedBy.ts"
 import { Heartbeat, planHeartbeat } from "./heartbeat.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
 import { type Holding, leaving, mayLeave } from "./leaving.ts"
+import type { OutboundHost } from "./outboundHost.ts"
 import { OutboundQueue } from "./outboundQueue.ts"
 import { protocolFields } from "./settings.ts"
 import { SwitchedConnection } from "./switchedConnection.ts"
@@ -82,6 +83,16 @@ const sharedOf = <In, Out, NextIn, NextOut, Services, PeerServices>(
   }
 }
 
+/** Who is told of a queue that never holds anything. */
+const nobody: OutboundHost = {
+  written: () => {},
+  outboundBlocked: () => {},
+  startWriter: () => {},
+  outboundEnded: () => {},
+  account: () => {},
+  outboundDropped: () => {}
+}
+
 /** Those of the server who are told of a connection. */
 type Told<In, Out> = Pick<ConnectionShared<In, Out>, "retire" | "tellDropped" | "tellSkipped">
 
@@ -92,7 +103,7 @@ const enter = <In, Out, NextIn, NextOut>(
   shared: ConnectionShared<NextIn, NextOut>
 ): Connection<NextIn, NextOut> => {
   const { inbound, wire } = core
-  const closed = new OutboundQueue(wire, core.shared.framing, core.shared.outboundLimits, core)
+  const closed = new OutboundQueue(wire, core.shared.framing, core.shared.outboundLimits, nobody)
   closed.close()
   from.sender.leave(closed, codecError("protocol", `the connection has switched to ${name}`))
   core.outbound.enter(shared.framing)

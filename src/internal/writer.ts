@@ -1,14 +1,12 @@
-/** The writer fiber: hands to the wire what senders outside a reader's turn left, and waits where the wire is full. */
+/** The writer fiber: waits where the wire is full, hands over what waits, and ends our side behind it. */
 import * as Effect from "effect/Effect"
-import type { CloseReason } from "../CloseReason.ts"
-import type { Wire } from "../Transport.ts"
+import type { OutboundHost } from "./outboundHost.ts"
 import type { OutboundQueue } from "./outboundQueue.ts"
 
-/** Runs until the queue is closed and everything in it is in the wire; then ends our side, for `reason`. */
+/** Runs until the queue is closed and everything in it is in the wire; then says so. */
 export const runWriter = (
   queue: OutboundQueue,
-  wire: Wire,
-  reason?: () => CloseReason | undefined
+  host: Pick<OutboundHost, "outboundEnded">
 ): Effect.Effect<void> =>
   Effect.andThen(
     Effect.whileLoop({
@@ -16,5 +14,5 @@ export const runWriter = (
       body: () => queue.awaitWork(),
       step: () => queue.flush()
     }),
-    Effect.sync(() => wire.end(reason?.()))
+    Effect.sync(() => host.outboundEnded())
   )

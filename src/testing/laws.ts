@@ -236,9 +236,9 @@ const differ = (a: Omit<Decoded, "mostBuffered">, b: Omit<Decoded, "mostBuffered
   return same(a.remaining, b.remaining) ? undefined : `${hexExcerpt(b.remaining)} remains`
 }
 
-/** The longest payload that the framing takes, up to 512 KiB: plain text, or JSON where it takes nothing else. */
+/** The longest payload that the framing takes, up to 1 MiB: plain text, or JSON where it takes nothing else. */
 const longestPayload = (framing: Framing): Uint8Array => {
-  for (let length = Math.min(framing.maxLength, 524_288); length > 0; length = Math.floor(length / 2)) {
+  for (let length = Math.min(framing.maxLength, 1_048_576); length > 0; length = Math.floor(length / 2)) {
     const text = new Uint8Array(length).fill(0x61)
     const json = encodeUtf8(`{"a":"${"a".repeat(Math.max(0, length - 8))}"}`)
     for (const payload of [text, json]) {

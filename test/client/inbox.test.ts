@@ -5,7 +5,7 @@ import { Inbox } from "../../src/internal/client/inbox.ts"
 import { InboundQueue } from "../../src/internal/inboundQueue.ts"
 
 const queue = (...messages: ReadonlyArray<string>) => {
-  const queue = new InboundQueue<string>(10, 1000, () => {})
+  const queue = new InboundQueue<string>(10, 1000, { roomAgain: () => {} })
   for (const message of messages) queue.push([message], 1)
   queue.end(() => Exit.fail(Cause.Done()))
   return queue

@@ -1,7 +1,8 @@
 /** `examples/chat`, as `npm start` runs it: people with `nc`, and the typed client. */
 import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { Cast, example, nc, needsNc, Peer, type Program } from "./support.ts"
+import { WebSocket } from "ws"
+import { Cast, example, host, nc, needsNc, Peer, type Program } from "./support.ts"
 
 const cast = new Cast()
 const server = cast.add(example("chat/server.ts"))
@@ -89,6 +90,39 @@ describe("examples/chat", () => {
         ""
       ].join("\n")
     )
+  })
+
+  it("has a page for the same rooms, and takes plain WebSockets beside it", async (context) => {
+    needsNc(context)
+    const label = "chat in a browser: http://localhost:"
+    const pagePort = Number((await server.says(label)).split(label)[1]?.split("/")[0])
+    const page = await fetch(`http://${host}:${pagePort}/`)
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'")
+    expect(await page.text()).toContain("<title>Chat</title>")
+    const program = await (await fetch(`http://${host}:${pagePort}/main.js`)).text()
+    expect(/\b(?:from|import|require)\b[ (]*["']node:/.test(program)).toBe(false)
+    expect(program.length).toBeLessThan(1_000_000)
+    expect((await fetch(`http://${host}:${pagePort}/main.ts`)).status).toBe(404)
+
+    const ada = await enter("ada")
+    const socket = new WebSocket(`ws://${host}:${pagePort}/chat`)
+    const heard: Array<unknown> = []
+    socket.on("message", (data, binary) => heard.push(binary ? data : JSON.parse(String(data))))
+    await new Promise((resolve) => socket.once("open", resolve))
+    socket.send(JSON.stringify({ _tag: "Join", name: "plain" }))
+    await ada.says("* plain joined\n")
+    ada.type("hello, page\n")
+    socket.send(JSON.stringify({ _tag: "Say", text: "hello,\nterminal" }, null, 2))
+    await ada.says("plain: hello, terminal\n")
+    await expect
+      .poll(() => heard)
+      .toEqual([
+        { _tag: "Welcome", name: "plain" },
+        { _tag: "Said", name: "ada", text: "hello, page" }
+      ])
+    socket.close()
+    await ada.says("* plain left\n")
+    await leave(ada)
   })
 
   it("gives a name to one person at a time, and takes none of a bad form", async (context) => {

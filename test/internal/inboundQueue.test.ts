@@ -7,8 +7,10 @@ import { ConnectionClosed } from "../../src/SluiceError.ts"
 
 const make = (maxMessages = 4, maxBytes = 100) => {
   let rooms = 0
-  const queue = new InboundQueue<string>(maxMessages, maxBytes, () => {
-    rooms++
+  const queue = new InboundQueue<string>(maxMessages, maxBytes, {
+    roomAgain: () => {
+      rooms++
+    }
   })
   return { queue, rooms: () => rooms }
 }

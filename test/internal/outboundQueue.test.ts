@@ -23,6 +23,8 @@ const make = (limits: { readonly maxMessages?: number; readonly maxBytes?: numbe
       outboundBlocked: () => {
         blocks++
       },
+      startWriter: () => {},
+      outboundEnded: () => wire.end(),
       account: () => {},
       outboundDropped: () => {}
     }
@@ -74,7 +76,7 @@ describe("OutboundQueue", () => {
   it.effect("outside a turn, the writer takes what a microtask offered in one write", () =>
     Effect.gen(function* () {
       const { queue, wire } = make()
-      const writer = yield* Effect.forkChild(runWriter(queue, wire), now)
+      const writer = yield* Effect.forkChild(runWriter(queue, { outboundEnded: () => wire.end() }), now)
       queue.offer(bytes("a"))
       queue.offer(bytes("b"))
       assert.deepStrictEqual(wire.writes, [])
@@ -94,7 +96,7 @@ describe("OutboundQueue", () => {
   it.effect("the writer ends our side only when a full wire has drained and taken the rest", () =>
     Effect.gen(function* () {
       const { queue, wire } = make()
-      const writer = yield* Effect.forkChild(runWriter(queue, wire), now)
+      const writer = yield* Effect.forkChild(runWriter(queue, { outboundEnded: () => wire.end() }), now)
       wire.room = false
       queue.offer(bytes("a"))
       yield* Effect.promise(() => Promise.resolve())
@@ -323,7 +325,7 @@ describe("OutboundQueue", () => {
     Effect.gen(function* () {
       const { queue, wire } = make({ maxMessages: 1 })
       const log: Array<string> = []
-      const writer = yield* Effect.forkChild(runWriter(queue, wire), now)
+      const writer = yield* Effect.forkChild(runWriter(queue, { outboundEnded: () => wire.end() }), now)
       wire.room = false
       queue.offer(bytes("0"))
       queue.flush()

@@ -38,7 +38,14 @@ const makeOutbound = () => {
     wire,
     Framing.lines({ maxLength: 100 }),
     { maxMessages: 1, maxBytes: 1000 },
-    { written: () => {}, outboundBlocked: () => {}, account: () => {}, outboundDropped: () => {} }
+    {
+      written: () => {},
+      outboundBlocked: () => {},
+      startWriter: () => {},
+      outboundEnded: () => wire.end(),
+      account: () => {},
+      outboundDropped: () => {}
+    }
   )
   return { queue, wire }
 }
@@ -55,7 +62,7 @@ describe("at whatever moment it happens", () => {
   it.effect("a batch that is pushed is taken, and in its order", () =>
     Effect.gen(function* () {
       for (const moment of moments) {
-        const queue = new InboundQueue<string>(10, 1000, () => {})
+        const queue = new InboundQueue<string>(10, 1000, { roomAgain: () => {} })
         const two = Effect.zip(queue.take(), queue.take())
         const fiber = yield* begin(two, moment)
         queue.push(["a"], 1)
@@ -101,7 +108,7 @@ describe("at whatever moment it happens", () => {
     Effect.gen(function* () {
       for (const moment of moments) {
         const { queue, wire } = makeOutbound()
-        const fiber = yield* begin(runWriter(queue, wire), moment)
+        const fiber = yield* begin(runWriter(queue, { outboundEnded: () => wire.end() }), moment)
         queue.offer(bytes("a"))
         for (let i = 0; i < moment; i++) yield* turn
         queue.offer(bytes("b"))

@@ -210,7 +210,6 @@ describeWith(
       await page.goto("about:blank")
     })
 
-    const axe = readAxe()
     it.each(
       (["phone", "desktop"] as const).flatMap((screen) =>
         (["light", "dark"] as const).map((scheme) => [screen, scheme] as const)
@@ -218,7 +217,7 @@ describeWith(
     )("is accessible and fits on a %s in %s, at the door and inside", async (screen, scheme) => {
       const page = await chromium.page(screen, scheme, { bypassCSP: true })
       const check = async (): Promise<void> => {
-        await page.evaluate(axe)
+        await page.evaluate(axeSource())
         const violations = await page.evaluate<ReadonlyArray<unknown>>(
           "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])]))"
         )
@@ -250,6 +249,7 @@ describeWith(
   }
 )
 
-function readAxe(): string {
+/** What finds out whether a page is accessible. */
+function axeSource(): string {
   return readFileSync(fileURLToPath(new URL("node_modules/axe-core/axe.min.js", import.meta.url)), "utf8")
 }

@@ -20,6 +20,8 @@ const stuck = (limits: { readonly maxMessages?: number; readonly maxBytes?: numb
     {
       written: () => {},
       outboundBlocked: () => {},
+      startWriter: () => {},
+      outboundEnded: () => wire.end(),
       account: () => {},
       outboundDropped: (policy, messages, size) => dropped.push(`${policy} ${messages} ${size}`)
     }

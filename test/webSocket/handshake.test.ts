@@ -1,6 +1,7 @@
 /** From a connection to a WebSocket, or to an answer that says why not. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger, Option, Stream } from "effect"
+import { Config, ConfigProvider, Effect, Fiber, Layer, Logger, Option, Stream } from "effect"
+import * as Client from "../../src/Client.ts"
 import type { ServerEvent } from "../../src/Events.ts"
 import * as Server from "../../src/Server.ts"
 import type { InvalidConfig } from "../../src/SluiceError.ts"
@@ -219,6 +220,36 @@ describe("options", () => {
         "surprise"
       ])
     })
+  )
+
+  it.live("come from the configuration as well", () =>
+    Effect.gen(function* () {
+      const server = yield* Effect.provide(
+        Server.make(Lines, echo),
+        TransportWebSocket.layerConfig({
+          port: Config.Int("PORT"),
+          host: Config.succeed(host),
+          path: Config.String("CHAT_PATH"),
+          origins: Config.map(Config.String("ORIGIN"), (origin) => [origin])
+        })
+      )
+      const port = server.address._tag === "Tcp" ? server.address.port : 0
+      assert.strictEqual(yield* ask(port, "/chat", { Origin: "https://a.example" }), 101)
+      assert.strictEqual(yield* ask(port, "/chat", { Origin: "https://b.example" }), 403)
+      const url = `ws://${host}:${port}/chat`
+      const client = yield* Effect.provide(
+        Client.connect(Lines),
+        TransportWebSocket.layerClientConfig({ url: Config.succeed(url) })
+      )
+      assert.strictEqual(client.remoteAddress._tag, "Tcp")
+    }).pipe(
+      Effect.provide([
+        ConfigProvider.layer(
+          ConfigProvider.fromEnv({ env: { PORT: "0", CHAT_PATH: "/chat", ORIGIN: "https://a.example" } })
+        ),
+        Logger.layer([])
+      ])
+    )
   )
 
   it.effect("of a client too", () =>

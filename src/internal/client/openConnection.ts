@@ -20,10 +20,14 @@ export const openConnection = <In, Out>(
 ): Effect.Effect<OpenConnection<In, Out>> =>
   Effect.suspend(() => {
     const connection = new ConnectionImpl(wire, shared)
-    return Effect.map(
-      Effect.forkDetach(runConnection(connection, connection.inputDone.await()), {
-        startImmediately: true
-      }),
-      (fiber) => ({ connection, fiber })
+    const ended = Effect.callback<CloseReason>((resume) =>
+      runConnection(connection, connection.inputDone.await(), {
+        forkHandler: shared.fork,
+        connectionEnded: (_, reason) => resume(Effect.succeed(reason))
+      })
     )
+    return Effect.map(Effect.forkDetach(ended, { startImmediately: true }), (fiber) => ({
+      connection,
+      fiber
+    }))
   })

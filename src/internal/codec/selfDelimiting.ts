@@ -85,6 +85,9 @@ export const messageFraming = <In, Out, RD1, RE1, RD2, RE2>(
     framing,
     decode: (frame: Uint8Array) => Exit.succeed(frame as unknown as In),
     encode: (message: Out) => Exit.succeed(message as unknown as Uint8Array),
+    decodeNow: (frame: Uint8Array) => frame as unknown as In,
+    // Never called: what is a payload already is not encoded.
+    encodeNow: () => undefined,
     views: false,
     identity: true,
     identityOut: true,

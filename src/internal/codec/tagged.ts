@@ -1,11 +1,12 @@
 /** Numeric ids on the wire, tagged objects in the program. */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import { type ByteOrder, ByteWriter } from "../../ByteWriter.ts"
 import * as Codec from "../../Codec.ts"
 import type { Framing, TypeLayout } from "../../Framing.ts"
 import type { OptionProblem } from "../../SluiceError.ts"
+import { viewOf } from "../framing/accumulator.ts"
+import { Detour, type Direct, directOf, fromDirect } from "./direct.ts"
 
 /** A message whose id no entry of the table has. */
 export class UnknownMessage {
@@ -105,38 +106,54 @@ export const tableProblems = (
  * `messages` again; that is why the codec's type does not name it.
  */
 export const taggedCodec = (table: MessageTable, layout: TypeLayout): Codec.Codec<Tagged> => {
-  const byId = new Map<number, Codec.Codec<Tagged>>()
-  const byTag = new Map<string, { readonly id: number; readonly codec: Codec.Codec<Tagged> }>()
+  const byId = new Map<number, Direct<Tagged>>()
+  const byTag = new Map<string, { readonly id: number; readonly codec: Direct<Tagged> }>()
   for (const [tag, entry] of Object.entries(table)) {
-    const codec = "codec" in entry ? entry.codec : Codec.json(entry.schema)
+    const codec = directOf("codec" in entry ? entry.codec : Codec.json(entry.schema))
     byId.set(entry.id, codec)
     byTag.set(tag, { id: entry.id, codec })
   }
-  return Codec.make<Tagged>("tagged", {
-    decode: (frame) => {
-      if (frame.length < layout.bodyOffset) {
-        return Codec.fail("tagged", `frame of ${frame.length} bytes is too short for an id`)
+  return fromDirect<Tagged>(
+    "tagged",
+    { views: true },
+    {
+      decode: (frame) => {
+        if (frame.length < layout.bodyOffset) {
+          return new Detour(Codec.fail("tagged", `frame of ${frame.length} bytes is too short for an id`))
+        }
+        const id = readUint(frame, layout)
+        const body = viewOf(frame, layout.bodyOffset, frame.length)
+        const codec = byId.get(id)
+        return codec === undefined ? new UnknownMessage(id, body) : codec.decode(body)
+      },
+      encode: (message, out) => {
+        const entry = byTag.get(message._tag)
+        if (entry === undefined) {
+          return new Detour(Codec.fail("tagged", `no message of this direction is tagged ${message._tag}`))
+        }
+        const start = out.length
+        writeHead(out, entry.id, layout)
+        const detour = entry.codec.encode(message, out)
+        if (detour === undefined) return undefined
+        out.truncate(start)
+        return new Detour(
+          Effect.mapEager(detour.effect, (body) => {
+            const whole = new ByteWriter()
+            writeHead(whole, entry.id, layout)
+            whole.writeBytes(body)
+            return whole.take()
+          })
+        )
       }
-      const id = readUint(frame, layout)
-      const body = frame.subarray(layout.bodyOffset)
-      const codec = byId.get(id)
-      return codec === undefined ? Exit.succeed(new UnknownMessage(id, body)) : codec.decode(body)
-    },
-    encode: (message) => {
-      const entry = byTag.get(message._tag)
-      if (entry === undefined)
-        return Codec.fail("tagged", `no message of this direction is tagged ${message._tag}`)
-      return Effect.mapEager(entry.codec.encode(message), (body) => {
-        const out = new ByteWriter()
-        // Zeros, not `reserve`: what the framing leaves as it is must hold nothing of this process's memory.
-        out.writeZeros(layout.bodyOffset)
-        out.setUint(layout.offset, entry.id, layout.width, layout.byteOrder)
-        out.writeBytes(body)
-        return out.take()
-      })
-    },
-    views: true
-  })
+    }
+  )
+}
+
+/** All that is before the body. Zeros, not `reserve`: what the framing leaves as it is must hold nothing of this process's memory. */
+const writeHead = (out: ByteWriter, id: number, layout: TypeLayout): void => {
+  const start = out.length
+  out.writeZeros(layout.bodyOffset)
+  out.setUint(start + layout.offset, id, layout.width, layout.byteOrder)
 }
 
 const readUint = (bytes: Uint8Array, { byteOrder, offset, width }: TypeLayout): number => {

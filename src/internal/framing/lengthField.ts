@@ -9,6 +9,7 @@ import {
   PayloadTooLong,
   PayloadTooShort
 } from "../../SluiceError.ts"
+import { type InPlace, withFastEncoding } from "./fastEncoding.ts"
 import {
   defaultMaxLength,
   type EndPolicy,
@@ -121,9 +122,11 @@ export const lengthFieldFraming = (options: LengthFieldOptions, name: string): F
     maxLength,
     problems: noProblems,
     makeDecoder: () => new LengthFieldDecoder(layout),
-    encode: (payload, out) => encoder.encode(payload, out),
-    ...(encoder.isPlain && {
-      encodeAll: (payloads, from, enough, out) => encoder.encodeAll(payloads, from, enough, out)
+    encode: withFastEncoding((payload, out) => encoder.encode(payload, out), {
+      inPlace: encoder,
+      ...(isPlain(layout) && {
+        encodeAll: (payloads, from, enough, out) => encoder.encodeAll(payloads, from, enough, out)
+      })
     }),
     withMaxLength
   }
@@ -158,29 +161,45 @@ class LengthFieldDecoder extends PrefixDecoder<Layout> {
 
   /** Cuts the frames that are all there without a call or a field in between; `super` has what is left. */
   protected override run(chunk: Uint8Array, at: number, frames: Array<Uint8Array>): FrameError | undefined {
+    const next = isPlain(this.policy) ? this.runPlain(chunk, at, frames) : this.runAny(chunk, at, frames)
+    return next < chunk.length ? super.run(chunk, next, frames) : undefined
+  }
+
+  private runPlain(chunk: Uint8Array, from: number, frames: Array<Uint8Array>): number {
+    const { adjustment, maxLength } = this.policy
+    const { buffer, byteOffset, length } = chunk
+    let at = from
+    while (length - at >= 4) {
+      const value =
+        ((chunk[at]! << 24) | (chunk[at + 1]! << 16) | (chunk[at + 2]! << 8) | chunk[at + 3]!) >>> 0
+      const size = value + adjustment
+      if (size > length - at - 4 || size > maxLength || size < 0) break
+      frames.push(new Uint8Array(buffer, byteOffset + at + 4, size))
+      at += 4 + size
+    }
+    return at
+  }
+
+  private runAny(chunk: Uint8Array, from: number, frames: Array<Uint8Array>): number {
     const { offset, width, adjustment, strip, byteOrder, header, maxLength } = this.policy
     const { buffer, byteOffset, length } = chunk
-    const usual = width === 4 && byteOrder === "big"
+    let at = from
     while (length - at >= header) {
-      const field = at + offset
-      const value = usual
-        ? ((chunk[field]! << 24) |
-            (chunk[field + 1]! << 16) |
-            (chunk[field + 2]! << 8) |
-            chunk[field + 3]!) >>>
-          0
-        : readUint(chunk, field, width, byteOrder)
-      const body = value + adjustment
+      const body = readUint(chunk, at + offset, width, byteOrder) + adjustment
       const size = header + body
       if (body < 0 || body > maxLength || strip > size || size > length - at) break
       frames.push(new Uint8Array(buffer, byteOffset + at + strip, size - strip))
       at += size
     }
-    return at < length ? super.run(chunk, at, frames) : undefined
+    return at
   }
 }
 
-class LengthFieldEncoder {
+/** Whether a frame is four bytes of length in the usual order and the payload behind them. */
+const isPlain = ({ byteOrder, header, offset, strip, width }: Layout): boolean =>
+  offset === 0 && width === 4 && byteOrder === "big" && strip === header
+
+class LengthFieldEncoder implements InPlace {
   private readonly layout: Layout
   /** The shortest payload: it holds what `strip` leaves of the header, and its length is not negative. */
   private readonly minimum: number
@@ -196,13 +215,9 @@ class LengthFieldEncoder {
 
   encode(payload: Uint8Array, out: ByteWriter): PayloadError | undefined {
     const { offset, width, adjustment, strip, byteOrder, header, maxLength } = this.layout
-    if (payload.length < this.minimum) {
-      return new PayloadTooShort({ minimum: this.minimum, seen: payload.length })
-    }
+    if (payload.length < this.minimum) return this.tooShort(payload.length)
     const body = strip + payload.length - header
-    if (body > maxLength || body > this.widest) {
-      return new PayloadTooLong({ limit: Math.min(maxLength, this.widest), seen: body })
-    }
+    if (body > maxLength || body > this.widest) return this.tooLong(body)
     if (offset === 0 && strip === header) {
       const at = out.reserve(width + payload.length)
       out.setUint(at, body - adjustment, width, byteOrder)
@@ -216,10 +231,29 @@ class LengthFieldEncoder {
     return undefined
   }
 
-  /** Whether a frame is four bytes of length in the usual order and the payload behind them. */
-  get isPlain(): boolean {
-    const { byteOrder, header, offset, strip, width } = this.layout
-    return offset === 0 && width === 4 && byteOrder === "big" && strip === header
+  readonly open = (out: ByteWriter): void => {
+    const { header, offset, strip } = this.layout
+    // What is not written over must be zeros, and nothing of this process's memory.
+    if (offset === 0 && strip === header) out.reserve(strip)
+    else out.writeZeros(strip)
+  }
+
+  readonly close = (out: ByteWriter, start: number): PayloadError | undefined => {
+    const { offset, width, adjustment, strip, byteOrder, header, maxLength } = this.layout
+    const length = out.length - start - strip
+    if (length < this.minimum) return this.tooShort(length)
+    const body = strip + length - header
+    if (body > maxLength || body > this.widest) return this.tooLong(body)
+    out.setUint(start + offset, body - adjustment, width, byteOrder)
+    return undefined
+  }
+
+  private tooShort(seen: number): PayloadError {
+    return new PayloadTooShort({ minimum: this.minimum, seen })
+  }
+
+  private tooLong(seen: number): PayloadError {
+    return new PayloadTooLong({ limit: Math.min(this.layout.maxLength, this.widest), seen })
   }
 
   /** For a plain layout: measures first, and then writes all of it without a call for each. */

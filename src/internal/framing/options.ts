@@ -1,5 +1,4 @@
 /** What the options of all framings share: their defaults, their checks, and the framing that stands for bad ones. */
-import type { ByteWriter } from "../../ByteWriter.ts"
 import type { FrameDecoder, Framing } from "../../Framing.ts"
 import { InvalidConfig, type OptionProblem } from "../../SluiceError.ts"
 import { emptyBytes } from "../bytes.ts"
@@ -21,19 +20,6 @@ export type OversizePolicy = "fail" | "skip"
  * @since 0.1.0
  */
 export type EndPolicy = "fail" | "emit" | "drop"
-
-/**
- * Appends the frames of many payloads; see `Framing.encodeAll`.
- *
- * @category models
- * @since 0.1.0
- */
-export type EncodeAll = (
-  payloads: ReadonlyArray<Uint8Array>,
-  from: number,
-  enough: number,
-  out: ByteWriter
-) => number
 
 /** 1 MiB. */
 export const defaultMaxLength = 1_048_576

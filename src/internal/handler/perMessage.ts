@@ -110,9 +110,7 @@ const run = <In, Out, E, R>(
     return Effect.flatMap(open(connection), (handle) => runFlow(connection, handle, flow))
   }
   if (openBatch !== undefined) {
-    return Effect.flatMap(openBatch(connection), (handle) =>
-      forEachBatch(connection.messages, (batch) => handle(batch))
-    )
+    return Effect.flatMap(openBatch(connection), (handle) => forEachBatch(connection.messages, handle))
   }
   const each = (handle: Handle<In, E, R>) =>
     forEachBatch(connection.messages, (batch, consumer) => forEachEager(batch, handle, consumer))
