@@ -65,7 +65,7 @@ export type {
  * const server = Server.make(Resp.protocol(), Handler.map((command) =>
  *   command.text(0).toUpperCase() === "PING"
  *     ? Resp.simpleString("PONG")
- *     : Resp.simpleError(`ERR unknown command '${command.text(0)}'`)
+ *     : Resp.simpleError("ERR unknown command")
  * ))
  * ```
  *

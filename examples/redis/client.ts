@@ -47,7 +47,7 @@ const program = Effect.gen(function* () {
       ask("INCR", "visits"),
       ask("HSET", "user:1", "name", "Ada", "role", "engineer"),
       ask("HGETALL", "user:1"),
-      Effect.flip(ask("INCR", "greeting"))
+      Effect.map(Effect.flip(ask("INCR", "greeting")), ({ message }) => message)
     ],
     // All of them are on their way before the first is answered.
     { concurrency: "unbounded" }

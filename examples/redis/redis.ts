@@ -1,6 +1,6 @@
 /** The server's parts put together: the keys, their file, the channels, and a session for each client. */
 import { Clock, Effect, Schedule, Stream } from "effect"
-import { Groups, Outbound, Resp, Server, type SluiceError } from "effect-sluice"
+import { type Connection, Groups, Outbound, Resp, Server } from "effect-sluice"
 import { open, type Policy } from "./appendOnlyFile.ts"
 import { table } from "./commands/index.ts"
 import { Redis } from "./protocol.ts"
@@ -13,20 +13,18 @@ export interface RedisOptions {
   readonly file?: { readonly path: string; readonly policy: Policy } | undefined
 }
 
-const protocolError = (problem: SluiceError.FrameError) =>
-  error(`ERR Protocol error: ${problem._tag === "FrameCorrupted" ? problem.detail : problem.message}`)
+/** What cannot be read ends the connection, and the last word is why; half a command at its end is nothing to speak of. */
+const farewell: Connection.Farewell<Resp.Value> = (fault) => {
+  if (fault._tag !== "FrameError" || fault.error._tag === "FrameTruncated") return undefined
+  const { error: problem } = fault
+  return error(`ERR Protocol error: ${problem._tag === "FrameCorrupted" ? problem.detail : problem.message}`)
+}
 
 /** A client's connection from its first command to its last. */
 const serve = (shared: Shared) => (peer: Peer) => {
   const session = new Session(shared, peer)
   shared.sessions.set(peer.id, session)
   return Stream.runForEachArray(peer.messages, session.take).pipe(
-    // What cannot be read ends the connection; the last word is why, to a client that is still there.
-    Effect.catchTag("ConnectionClosed", ({ reason }) =>
-      reason._tag === "FrameError" && reason.error._tag !== "FrameTruncated"
-        ? peer.send(protocolError(reason.error))
-        : Effect.void
-    ),
     Effect.ensuring(Effect.sync(() => shared.sessions.delete(peer.id)))
   )
 }
@@ -76,6 +74,7 @@ export const make = Effect.fnUntraced(function* (options: RedisOptions = {}) {
       maxConnections: 10_000,
       farewell: error("ERR max number of clients reached")
     },
+    farewell,
     outbound: { maxMessages: 10_000, maxBytes: 8 * 1024 * 1024 }
   })
   return { server, file }

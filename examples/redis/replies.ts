@@ -2,7 +2,8 @@
 import { Resp } from "effect-sluice"
 
 /** An error; what of a client's own words is in it must not break the line. */
-export const error = (message: string): Resp.SimpleError => Resp.simpleError(message.replace(/[\r\n]/g, " "))
+export const error = (message: string): Resp.SimpleError =>
+  Resp.simpleError(message.replace(/[\r\n]+$/, "").replace(/[\r\n]/g, " "))
 
 export const wrongType = error("WRONGTYPE Operation against a key holding the wrong kind of value")
 export const syntaxError = error("ERR syntax error")

@@ -6,6 +6,7 @@ import type { AppendOnlyFile } from "./appendOnlyFile.ts"
 import { error, queued, unknownCommand, wrongArity } from "./replies.ts"
 import type { Store } from "./store.ts"
 import { fitsArity, type Named, type Row } from "./table.ts"
+import type { Transaction } from "./transaction.ts"
 
 /** A message on its way to those who subscribed to its channel. */
 export interface Published {
@@ -30,14 +31,6 @@ export type Peer = Connection.Connection<Resp.Command, Resp.Value>
 
 type Later = NonNullable<Row["effect"]>
 
-interface Queued {
-  readonly row: Row
-  readonly command: Resp.Command
-}
-
-/** So many bytes of commands wait for `EXEC`, at most. */
-const maxQueuedBytes = 16 * 1024 * 1024
-
 const fromBrowsers: ReadonlySet<string> = new Set(["post", "host:"])
 const mayWhileSubscribed: ReadonlySet<string> = new Set(["subscribe", "unsubscribe", "ping", "quit"])
 
@@ -51,10 +44,7 @@ export class Session {
   /** The channels that it is subscribed to. */
   readonly channels = new Set<string>()
   /** Between `MULTI` and `EXEC`. */
-  queue: Array<Queued> | undefined
-  /** A command between them was none. */
-  aborted = false
-  private queuedBytes = 0
+  transaction: Transaction | undefined
   /** What the file gets in place of the command at hand. */
   private instead: Resp.Command | undefined
 
@@ -139,8 +129,8 @@ export class Session {
       replies.push(this.reject(row, wrongArity(row.name)))
     } else if (this.channels.size > 0 && this.version === 2 && !mayWhileSubscribed.has(row.name)) {
       replies.push(this.reject(row, notWhileSubscribed(row.name)))
-    } else if (this.queue !== undefined && row.always !== true) {
-      replies.push(this.enqueue(row, command))
+    } else if (this.transaction !== undefined && row.always !== true) {
+      replies.push(this.enqueue(this.transaction, row, command))
     } else if (row.run !== undefined) {
       replies.push(this.run(row.run, row, command))
     } else {
@@ -163,40 +153,19 @@ export class Session {
   /** A command that cannot be spoils those around it that were to be carried out together, and `EXEC` all of them. */
   private reject(row: Named | undefined, reason: Resp.SimpleError): Resp.Value {
     if (row?.name === "exec") {
-      this.end()
+      this.transaction = undefined
       return error(`EXECABORT Transaction discarded because of: ${reason.message.slice("ERR ".length)}`)
     }
-    if (this.queue !== undefined) this.aborted = true
+    if (this.transaction !== undefined) this.transaction.aborted = true
     return reason
   }
 
-  private enqueue(row: Named, command: Resp.Command): Resp.Value {
-    // It waits for long, and must not keep alive the chunk that it came in.
-    const args = command.args.map((arg) => Uint8Array.from(arg))
-    for (const arg of args) this.queuedBytes += arg.length + 64
-    if (this.queuedBytes > maxQueuedBytes) {
-      this.queue = []
-      return this.reject(row, error("ERR too many bytes between MULTI and EXEC"))
-    }
-    this.queue?.push({ row, command: Resp.command(command.latin1(0), ...args.slice(1)) })
-    return queued
-  }
-
-  begin(): void {
-    this.queue = []
-    this.queuedBytes = 0
-    this.aborted = false
-  }
-
-  /** Ends what `MULTI` began and returns it. */
-  end(): ReadonlyArray<Queued> {
-    const queue = this.queue ?? []
-    this.queue = undefined
-    this.queuedBytes = 0
-    return queue
+  private enqueue(transaction: Transaction, row: Named, command: Resp.Command): Resp.Value {
+    return transaction.add(row, command) ? queued : this.reject(row, tooMany)
   }
 }
 
+const tooMany = error("ERR too many bytes between MULTI and EXEC")
 const notWhileSubscribed = (name: string) =>
   error(
     `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`

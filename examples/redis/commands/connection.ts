@@ -56,11 +56,11 @@ const addressOf = (address: Transport.Address | undefined): string =>
   address === undefined ? "" : Transport.formatAddress(address)
 
 const describe = (session: Session): string => {
-  const { channels, library, name, peer, queue, version } = session
+  const { channels, library, name, peer, transaction, version } = session
   const age = peer === undefined ? 0 : Math.floor((session.shared.now() - peer.stats.openedAt) / 1000)
   return [
     `id=${peer?.id} addr=${addressOf(peer?.remoteAddress)} laddr=${addressOf(peer?.localAddress)}`,
-    `name=${name} age=${age} db=0 sub=${channels.size} multi=${queue?.length ?? -1} resp=${version}`,
+    `name=${name} age=${age} db=0 sub=${channels.size} multi=${transaction?.commands.length ?? -1} resp=${version}`,
     `lib-name=${library.name} lib-ver=${library.version}`
   ].join(" ")
 }

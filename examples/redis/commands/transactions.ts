@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { Resp } from "effect-sluice"
 import { error } from "../replies.ts"
 import type { Row, Table } from "../table.ts"
+import { Transaction } from "../transaction.ts"
 
 const nested = error("ERR MULTI calls can not be nested")
 const noExec = error("ERR EXEC without MULTI")
@@ -17,35 +18,36 @@ const row = (rest: Pick<Row, "run"> | Pick<Row, "effect">): Row => ({
 export const transactions: Table = {
   multi: row({
     run: (_, session) => {
-      if (session.queue !== undefined) return nested
-      session.begin()
+      if (session.transaction !== undefined) return nested
+      session.transaction = new Transaction()
       return Resp.ok
     }
   }),
   discard: row({
     run: (_, session) => {
-      if (session.queue === undefined) return noDiscard
-      session.end()
+      if (session.transaction === undefined) return noDiscard
+      session.transaction = undefined
       return Resp.ok
     }
   }),
   exec: row({
     effect: (_, session) =>
       Effect.suspend((): ReturnType<NonNullable<Row["effect"]>> => {
-        if (session.queue === undefined) return Effect.succeed([noExec])
-        const { aborted } = session
-        const queue = session.end()
+        const { transaction } = session
+        if (transaction === undefined) return Effect.succeed([noExec])
+        session.transaction = undefined
+        const { aborted, commands } = transaction
         if (aborted) return Effect.succeed([abortedBefore])
         const { file } = session.shared
         // All that reads and writes is done here and now, and nobody else comes between.
         file?.begin()
-        const values = queue.map(({ command, row }) =>
+        const values = commands.map(({ command, row }) =>
           row.run === undefined ? undefined : [session.run(row.run, row, command)]
         )
         file?.commit()
         // What concerns other connections comes behind.
         const all = Effect.forEach(
-          queue,
+          commands,
           ({ command, row }, i): ReturnType<NonNullable<Row["effect"]>> =>
             values[i] !== undefined
               ? Effect.succeed(values[i])

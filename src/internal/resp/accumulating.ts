@@ -11,9 +11,9 @@ import { viewOf } from "../framing/accumulator.ts"
  */
 export abstract class AccumulatingDecoder<A> implements FrameDecoder<A> {
   readonly skipped = 0
-  /** The bytes at hand, up to `end`. */
+  /** The bytes at hand, up to `filled`. */
   protected source: Uint8Array = emptyBytes
-  protected limit = 0
+  protected filled = 0
   /** Where in them the unfinished message begins, and where reading goes on. */
   protected start = 0
   protected at = 0
@@ -27,26 +27,26 @@ export abstract class AccumulatingDecoder<A> implements FrameDecoder<A> {
   protected abstract moved(by: number): void
 
   get buffered(): number {
-    return this.limit - this.start
+    return this.filled - this.start
   }
 
   remaining(): Uint8Array {
-    return viewOf(this.source, this.start, this.limit)
+    return viewOf(this.source, this.start, this.filled)
   }
 
   push(chunk: Uint8Array, messages: Array<A>): FrameError | undefined {
     if (this.failure !== undefined) return this.failure
-    if (this.start === this.limit) {
+    if (this.start === this.filled) {
       this.source = chunk
       this.start = this.at = 0
-      this.limit = chunk.length
+      this.filled = chunk.length
       this.own = false
     } else {
       this.append(chunk)
     }
     const error = this.read(messages)
     if (error !== undefined) return this.fail(error)
-    if (this.start === this.limit) this.release()
+    if (this.start === this.filled) this.release()
     else if (!this.own || this.start > 0) this.keep()
     return undefined
   }
@@ -66,33 +66,33 @@ export abstract class AccumulatingDecoder<A> implements FrameDecoder<A> {
 
   private release(): void {
     this.source = emptyBytes
-    this.start = this.at = this.limit = 0
+    this.start = this.at = this.filled = 0
   }
 
   /** The unfinished message gets a buffer of its own. */
   private keep(): void {
     const { start } = this
-    const length = this.limit - start
+    const length = this.filled - start
     const buffer = allocate(Math.max(smallest, length))
-    buffer.set(viewOf(this.source, start, this.limit))
+    buffer.set(viewOf(this.source, start, this.filled))
     this.source = buffer
     this.own = true
     this.start = 0
-    this.limit = length
+    this.filled = length
     this.at -= start
     if (start > 0) this.moved(start)
   }
 
   /** Twice as much room where it does not do. Of what was only declared nothing is set aside. */
   private append(chunk: Uint8Array): void {
-    const needed = this.limit + chunk.length
+    const needed = this.filled + chunk.length
     if (needed > this.source.length) {
       const buffer = allocate(Math.max(needed, this.source.length * 2))
-      buffer.set(viewOf(this.source, 0, this.limit))
+      buffer.set(viewOf(this.source, 0, this.filled))
       this.source = buffer
     }
-    this.source.set(chunk, this.limit)
-    this.limit = needed
+    this.source.set(chunk, this.filled)
+    this.filled = needed
   }
 }
 

@@ -4,11 +4,27 @@ import { readLatin1 } from "./latin1.ts"
 
 const replacing = new TextDecoder("utf-8", { ignoreBOM: true })
 
-/** The text of UTF-8 bytes, with U+FFFD for what is none. */
-export const readUtf8: (bytes: Uint8Array, start: number, end: number) => string =
-  globalThis.Buffer === undefined
+/** What of Node's `Buffer` its types leave out. */
+interface Utf8 {
+  readonly utf8Slice: (start: number, end: number) => string
+}
+
+// There where `Buffer` is; it takes any byte array for its `this`.
+const native = globalThis.Buffer?.prototype as unknown as Utf8 | undefined
+
+const slice: (bytes: Uint8Array, start: number, end: number) => string =
+  native === undefined
     ? (bytes, start, end) => replacing.decode(bytes.subarray(start, end))
-    : (bytes, start, end) => Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8")
+    : (bytes, start, end) => native.utf8Slice.call(bytes, start, end)
+
+const short = 32
+
+/** The text of UTF-8 bytes, with U+FFFD for what is none. */
+export const readUtf8 = (bytes: Uint8Array, start: number, end: number): string => {
+  if (end - start > short) return slice(bytes, start, end)
+  for (let i = start; i < end; i++) if (bytes[i]! > 0x7f) return slice(bytes, start, end)
+  return readLatin1(bytes, start, end)
+}
 
 /**
  * A command: its name and arguments, byte strings all of them. Argument 0 is the name.

@@ -63,7 +63,7 @@ export class CommandDecoder extends AccumulatingDecoder<Command> {
     }
     for (;;) {
       if (this.left === 0) {
-        if (this.at >= this.limit) return undefined
+        if (this.at >= this.filled) return undefined
         if (this.source[this.at] !== asterisk) {
           const error = this.inline(commands)
           if (error === undefined) continue
@@ -91,12 +91,12 @@ export class CommandDecoder extends AccumulatingDecoder<Command> {
 
   /** The arguments of the command at hand, as far as they are there. */
   private args(): FrameError | undefined {
-    const { limit, limits, places, source } = this
+    const { filled, limits, places, source } = this
     let { at, bulk, left } = this
     let error: FrameError | undefined
     while (left > 0) {
       if (bulk < 0) {
-        if (at >= limit) break
+        if (at >= filled) break
         if (source[at] !== dollar) {
           error = new FrameCorrupted({ detail: `expected '$', got '${String.fromCharCode(source[at]!)}'` })
           break
@@ -104,7 +104,7 @@ export class CommandDecoder extends AccumulatingDecoder<Command> {
         bulk = this.length(at + 1)
         if (bulk === unfinished) break
         if (bulk < 0 || bulk > limits.maxBulkLength) {
-          error = new FrameCorrupted({ detail: "invalid bulk length" })
+          error = invalidBulk()
           break
         }
         at = this.next
@@ -115,8 +115,8 @@ export class CommandDecoder extends AccumulatingDecoder<Command> {
         }
       }
       const end = at + bulk
-      if (end + 2 > limit) {
-        if (end < limit && source[end] !== carriageReturn) error = unterminated()
+      if (end + 2 > filled) {
+        if (end < filled && source[end] !== carriageReturn) error = unterminated()
         break
       }
       if (source[end] !== carriageReturn || source[end + 1] !== lineFeed) {
@@ -136,14 +136,14 @@ export class CommandDecoder extends AccumulatingDecoder<Command> {
 
   /** A number and the end of its line; leaves in `next` where it goes on. */
   private length(from: number): number {
-    const { limit, source } = this
+    const { filled, source } = this
     let at = from
-    if (at >= limit) return unfinished
+    if (at >= filled) return unfinished
     const negative = source[at] === minus
     if (negative) at++
     let value = 0
     const first = at
-    while (at < limit) {
+    while (at < filled) {
       const byte = source[at]!
       if (byte < zero || byte > nine) break
       // No zero before other digits, nor behind a sign.
@@ -151,9 +151,9 @@ export class CommandDecoder extends AccumulatingDecoder<Command> {
       value = value * 10 + byte - zero
       at++
     }
-    if (at >= limit) return unfinished
+    if (at >= filled) return unfinished
     if (at === first || source[at] !== carriageReturn) return malformed
-    if (at + 1 >= limit) return unfinished
+    if (at + 1 >= filled) return unfinished
     if (source[at + 1] !== lineFeed) return malformed
     this.next = at + 2
     return negative ? -1 : value
@@ -161,9 +161,9 @@ export class CommandDecoder extends AccumulatingDecoder<Command> {
 
   /** A line of words. */
   private inline(commands: Array<Command>): FrameError | typeof waiting | undefined {
-    const { limit, source, start } = this
+    const { filled, source, start } = this
     const most = Math.min(maxInline, this.limits.maxLength)
-    const bound = Math.min(limit, start + most + 1)
+    const bound = Math.min(filled, start + most + 1)
     const end = source.subarray(0, bound).indexOf(lineFeed, Math.max(start, this.searched))
     if (end < 0) {
       this.searched = bound
@@ -176,6 +176,8 @@ export class CommandDecoder extends AccumulatingDecoder<Command> {
       end > start && source[end - 1] === carriageReturn ? end - 1 : end
     )
     if (words === undefined) return new FrameCorrupted({ detail: "unbalanced quotes in request" })
+    if (words.length > this.limits.maxArrayLength) return invalidMultibulk()
+    if (words.some(({ length }) => length > this.limits.maxBulkLength)) return invalidBulk()
     if (words.length > 0) commands.push(commandOf(words))
     this.at = this.start = end + 1
     return undefined
@@ -184,4 +186,5 @@ export class CommandDecoder extends AccumulatingDecoder<Command> {
 
 const waiting = Symbol()
 const unterminated = () => new FrameCorrupted({ detail: "expected CRLF behind a bulk string" })
+const invalidBulk = () => new FrameCorrupted({ detail: "invalid bulk length" })
 const invalidMultibulk = () => new FrameCorrupted({ detail: "invalid multibulk length" })

@@ -9,10 +9,26 @@ import type { Value } from "./values.ts"
 
 const carriageReturn = 0x0d
 const lineFeed = 0x0a
+const zero = 0x30
+const nine = 0x39
+const minus = 0x2d
+const [colon, dollar, exclamation, equals] = [0x3a, 0x24, 0x21, 0x3d]
+const [asterisk, tilde, greater, percent, pipe] = [0x2a, 0x7e, 0x3e, 0x25, 0x7c]
+
+/** What a value is that begins with a byte: a line, a string of a length, one that holds others; or nothing. */
+const forms = new Uint8Array(256)
+const [aLine, aString, aLevel] = [1, 2, 3]
+for (const char of "+-:,(#_") forms[char.charCodeAt(0)] = aLine
+for (const char of "$!=") forms[char.charCodeAt(0)] = aString
+for (const char of "*~>%|") forms[char.charCodeAt(0)] = aLevel
+
+// What a length may be that is none.
+const [minusOne, question, malformed] = [-1, -2, -3]
 
 /** A value that holds others, while they come. */
 interface Level {
-  readonly kind: "*" | "~" | ">" | "%" | "|" | "attributed"
+  /** What it begins with; 0 for a value that has attributes. */
+  readonly kind: number
   readonly items: Array<Value>
   /** How many are still to come. */
   left: number
@@ -30,7 +46,7 @@ export class ValueDecoder extends AccumulatingDecoder<Value> {
   private readonly levels: Array<Level> = []
   /** Of the bulk string at hand, once it was said; -1 before. */
   private bulk = -1
-  private bulkKind = ""
+  private bulkKind = 0
   /** In a line that has not ended: how far there is no end. */
   private searched = 0
 
@@ -45,7 +61,7 @@ export class ValueDecoder extends AccumulatingDecoder<Value> {
   }
 
   protected read(values: Array<Value>): FrameError | undefined {
-    while (this.bulk >= 0 || this.at < this.limit) {
+    while (this.bulk >= 0 || this.at < this.filled) {
       const error = this.bulk >= 0 ? this.string(values) : this.line(values)
       if (error !== undefined) return error === waiting ? undefined : error
     }
@@ -54,35 +70,39 @@ export class ValueDecoder extends AccumulatingDecoder<Value> {
 
   /** The next line: a value of its own, or what begins one. */
   private line(values: Array<Value>): Outcome {
-    const { limit, limits, source } = this
-    let end = Math.max(this.at + 1, this.searched)
-    while (end < limit && source[end] !== carriageReturn && source[end] !== lineFeed) end++
+    const { at, filled, limits, source } = this
+    const kind = source[at]!
+    const form = forms[kind]
+    if (form === 0) return corrupted(`no value begins with ${JSON.stringify(String.fromCharCode(kind))}`)
+    let end = Math.max(at + 1, this.searched)
+    while (end < filled && source[end] !== carriageReturn && source[end] !== lineFeed) end++
     this.searched = end
-    if (end - this.start > limits.maxLength) return this.tooLong()
-    if (end >= limit) return waiting
+    if (end + 2 - this.start > limits.maxLength) return this.tooLong()
+    if (end >= filled) return waiting
     if (source[end] === lineFeed) return corrupted("a line feed without a carriage return")
-    if (end + 1 >= limit) return waiting
+    if (end + 1 >= filled) return waiting
     if (source[end + 1] !== lineFeed) return corrupted("a carriage return without a line feed")
     this.searched = 0
-    const kind = String.fromCharCode(source[this.at]!)
-    const from = this.at + 1
     this.at = end + 2
-    if (this.at - this.start > limits.maxLength) return this.tooLong()
-    if (lineKinds.has(kind)) {
-      const value = readLine(kind as LineKind, this.text(source, from, end))
-      return typeof value === "string" ? corrupted(value) : this.complete(value.is, values)
+    if (form === aString) return this.begin(kind, lengthAt(source, at + 1, end), values)
+    if (form === aLevel) return this.open(kind, lengthAt(source, at + 1, end), values)
+    if (kind === colon) {
+      const length = lengthAt(source, at + 1, end)
+      if (length >= 0) return this.complete(length, values)
     }
-    const size = readLatin1(source, from, end)
-    return bulkKinds.has(kind) ? this.begin(kind, size, values) : this.open(kind, size, values)
+    // One of those that are a line.
+    const value = readLine(String.fromCharCode(kind) as LineKind, this.text(source, at + 1, end))
+    return typeof value === "string" ? corrupted(value) : this.complete(value.is, values)
   }
 
   /** A string of a length that was said. */
-  private begin(kind: string, size: string, values: Array<Value>): Outcome {
+  private begin(kind: number, length: number, values: Array<Value>): Outcome {
     const { limits } = this
-    if (kind === "$" && size === "-1") return this.complete(null, values)
-    if (size === "?") return streamed()
-    const length = lengthOf(size)
-    if (length === undefined || length > limits.maxBulkLength) return corrupted("invalid bulk length")
+    if (length < 0) {
+      if (length === question) return streamed()
+      if (length === minusOne && kind === dollar) return this.complete(null, values)
+    }
+    if (length < 0 || length > limits.maxBulkLength) return corrupted("invalid bulk length")
     const total = this.at + length + 2 - this.start
     if (total > limits.maxLength) return new FrameTooLong({ limit: limits.maxLength, seen: total })
     this.bulk = length
@@ -91,17 +111,17 @@ export class ValueDecoder extends AccumulatingDecoder<Value> {
   }
 
   private string(values: Array<Value>): Outcome {
-    const { at, bulk, bulkKind, limit, source } = this
+    const { at, bulk, bulkKind, filled, source } = this
     const end = at + bulk
-    if (end < limit && source[end] !== carriageReturn) return unterminated()
-    if (end + 1 >= limit) return waiting
+    if (end < filled && source[end] !== carriageReturn) return unterminated()
+    if (end + 1 >= filled) return waiting
     if (source[end + 1] !== lineFeed) return unterminated()
     this.bulk = -1
     this.at = end + 2
-    if (bulkKind === "!") {
+    if (bulkKind === exclamation) {
       return this.complete({ _tag: "BulkError", message: this.text(source, at, end) }, values)
     }
-    if (bulkKind === "=") {
+    if (bulkKind === equals) {
       const format = readLatin1(source, at, Math.min(end, at + 4))
       if (format.length < 4 || format[3] !== ":") return corrupted("a verbatim string without its format")
       const text = this.text(source, at + 4, end)
@@ -115,17 +135,16 @@ export class ValueDecoder extends AccumulatingDecoder<Value> {
   }
 
   /** A value that holds others. */
-  private open(kind: string, size: string, values: Array<Value>): Outcome {
+  private open(kind: number, length: number, values: Array<Value>): Outcome {
     const { levels, limits } = this
-    if (!levelKinds.has(kind)) return corrupted(`no value begins with ${JSON.stringify(kind)}`)
-    if (kind === "*" && size === "-1") return this.complete(null, values)
-    if (size === "?") return streamed()
-    const length = lengthOf(size)
-    if (length === undefined || length > limits.maxArrayLength) return corrupted("invalid multibulk length")
+    if (length < 0) {
+      if (length === question) return streamed()
+      if (length === minusOne && kind === asterisk) return this.complete(null, values)
+    }
+    if (length < 0 || length > limits.maxArrayLength) return corrupted("invalid multibulk length")
     if (levels.length >= limits.maxDepth) return corrupted(`nested more than ${limits.maxDepth} deep`)
-    const pairs = kind === "%" || kind === "|"
-    // One of `levelKinds`.
-    this.levels.push({ kind: kind as Level["kind"], items: [], left: pairs ? 2 * length : length })
+    const left = kind === percent || kind === pipe ? 2 * length : length
+    levels.push({ kind, items: [], left })
     return length === 0 ? this.close(values) : undefined
   }
 
@@ -148,16 +167,16 @@ export class ValueDecoder extends AccumulatingDecoder<Value> {
     const level = levels.pop()
     if (level === undefined) return
     const { items, kind } = level
-    if (kind === "*") return this.complete(items, values)
-    if (kind === "~") return this.complete({ _tag: "Set", values: items }, values)
-    if (kind === ">") return this.complete({ _tag: "Push", values: items }, values)
-    if (kind === "%") return this.complete({ _tag: "Map", entries: pairsOf(items) }, values)
-    if (kind === "attributed") {
+    if (kind === asterisk) return this.complete(items, values)
+    if (kind === tilde) return this.complete({ _tag: "Set", values: items }, values)
+    if (kind === greater) return this.complete({ _tag: "Push", values: items }, values)
+    if (kind === percent) return this.complete({ _tag: "Map", entries: pairsOf(items) }, values)
+    if (kind === 0) {
       const [attributes, value] = items as unknown as [Entries, Value]
       return this.complete({ _tag: "Attributed", attributes, value }, values)
     }
     // Attributes are none of the values around them: they wait for the one behind them.
-    levels.push({ kind: "attributed", items: [pairsOf(items) as unknown as Value], left: 1 })
+    levels.push({ kind: 0, items: [pairsOf(items) as unknown as Value], left: 1 })
     return undefined
   }
 
@@ -170,17 +189,25 @@ export class ValueDecoder extends AccumulatingDecoder<Value> {
 type Outcome = FrameError | typeof waiting | undefined
 
 const waiting = Symbol()
-const lineKinds: ReadonlySet<string> = new Set(["+", "-", ":", ",", "(", "#", "_"])
-const bulkKinds: ReadonlySet<string> = new Set(["$", "!", "="])
-const levelKinds: ReadonlySet<string> = new Set(["*", "~", ">", "%", "|"])
 
 const corrupted = (detail: string) => new FrameCorrupted({ detail })
 const unterminated = () => corrupted("expected CRLF behind a bulk string")
 const streamed = () => corrupted("streamed strings and aggregates are not supported")
 
-/** A length without a sign and without zeros before it. */
-const lengthOf = (text: string): number | undefined =>
-  /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : undefined
+/** A length without zeros before it, of at most 15 digits; or which of those that are none. */
+const lengthAt = (bytes: Uint8Array, start: number, end: number): number => {
+  const digits = end - start
+  if (digits === 2 && bytes[start] === minus && bytes[start + 1] === zero + 1) return minusOne
+  if (digits === 1 && bytes[start] === 0x3f) return question
+  if (digits < 1 || digits > 15 || (digits > 1 && bytes[start] === zero)) return malformed
+  let value = 0
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!
+    if (byte < zero || byte > nine) return malformed
+    value = value * 10 + byte - zero
+  }
+  return value
+}
 
 const pairsOf = (items: ReadonlyArray<Value>): Entries =>
   // As many keys as values.
