@@ -7,6 +7,7 @@ import * as Tls from "node:tls"
 import { afterAll, afterEach, assert, describe, expect, it, vi } from "vitest"
 import { DescriptorGuard } from "../../src/internal/node/descriptors.ts"
 import { Cast, Program } from "../examples/support.ts"
+import { builtProgram } from "../support/built.ts"
 import { certificates } from "../transport/certificates.ts"
 
 const cast = new Cast()
@@ -60,7 +61,8 @@ class Peer {
 
 const start = async (kind: "tcp" | "tls" | "unix") => {
   const { server: identity } = certificates()
-  const run = `ulimit -n 256; exec "${process.execPath}" --import tsx test/admission/fixtures/few.ts`
+  const program = builtProgram(new URL("fixtures/few.ts", import.meta.url))
+  const run = `ulimit -n 256; exec "${process.execPath}" "${program}"`
   const path = Path.join(directory, "few.sock")
   const server = cast.add(
     new Program("bash", ["-c", run], {
