@@ -39,7 +39,7 @@ export const targets: ReadonlyArray<Target> = [
   speed("pipelined-16x64", "sync", "net", 0.7),
   speed("pipelined-16x64", "gen", "net", 0.12),
   speed("pipelined-16x64", "route", "netRoute", 0.85),
-  speed("pipelined-16x64", "json", "netJson", 0.9),
+  speed("pipelined-16x64", "jsonCompiled", "netJson", 0.9),
   speed("pipelined-128x64", "stream", "net", 0.85),
   speed("pipelined-128x64", "map", "net", 0.85),
   speed("pingpong-64", "stream", "net", 0.92),
