@@ -12,9 +12,9 @@ import * as Stream from "effect/Stream"
 
 export type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 
-const argumentKey = "~effect/Effect/args"
-const continuationKey = "~effect/Effect/successCont"
-const evaluateKey = "~effect/Effect/evaluate"
+export const argumentKey = "~effect/Effect/args"
+export const continuationKey = "~effect/Effect/successCont"
+export const evaluateKey = "~effect/Effect/evaluate"
 
 /** An effect that is made of something: a thunk, a value, the effect that it goes on from. */
 export interface Made {

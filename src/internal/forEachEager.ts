@@ -18,13 +18,14 @@ export const forEachEager = <A, E, R>(
   let index = 0
   while (index < items.length) {
     // Within the bounds, see the loop.
-    let effect = f(items[index++] as A)
-    let exit = settled(effect)
-    if (exit === undefined && consumer?.runsInline === true) {
+    let effect: Effect.Effect<unknown, E, R> = f(items[index++] as A)
+    if (effect === Exit.void) continue
+    if (consumer?.runsInline === true) {
       effect = runInline(effect, consumer)
       if (consumer.over) return Exit.void
-      exit = settled(effect)
+      if (effect === Exit.void) continue
     }
+    const exit = settled(effect)
     if (exit === undefined) return Effect.flatMap(effect, () => rest(items, index, f))
     if (Exit.isFailure(exit)) return Exit.failCause(exit.cause)
   }
