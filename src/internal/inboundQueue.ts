@@ -175,6 +175,12 @@ export class InboundQueue<A, E = ConnectionClosed> {
         Exit.failCause(exit.cause as Cause.Cause<E>)
   }
 
+  /** Whether the input has ended in good order. */
+  get endedWell(): boolean {
+    const exit = this.ending?.()
+    return exit !== undefined && Exit.isFailure(exit) && Pull.isDoneCause(exit.cause)
+  }
+
   /** Adds somebody who waits; there is nothing here. */
   await(taker: Taker<A, E>): void {
     if (this.taker === undefined) {

@@ -36,16 +36,19 @@ export const forEachBatch = <A, E, R>(
     : queue.consume(f, () => queue.outcome())
 }
 
+/** How a sink ends that has taken all there was. */
+const drained = Exit.succeed<Sink.End<void>>([undefined])
+
 /** A sink that does something with each batch. */
 export const sinkOf = <A, E>(
   f: (batch: NonEmptyReadonlyArray<A>) => Effect.Effect<void, E>
 ): Sink.Sink<void, A, never, E> => {
   return Sink.fromTransform((upstream, scope) => {
-    // What is behind the last batch is how the stream ends, which the sink finds out by itself.
-    const rest = () => Sink.forEachArray(f).transform(upstream, scope)
     // A stream that is run into a sink hands over its pull with its failures caught.
     const pull = caughtBy(upstream)
     const queue = directPath.enabled && hasQueue<A>(pull) ? pull[queueKey] : undefined
+    // What is behind the last batch is how the stream ends, which the sink finds out by itself unless it is known.
+    const rest = () => (queue?.endedWell === true ? drained : Sink.forEachArray(f).transform(upstream, scope))
     return queue === undefined ? rest() : queue.consume(f, rest)
   })
 }
