@@ -155,11 +155,13 @@ interface Parking {
 // Not in its type.
 const parking = (fiber: object): Parking => fiber as Parking
 
-/** Parks the fiber that evaluates the result, without what `Effect.callback` makes for it: five closures, mostly. */
+/** Parks the fiber that evaluates the result, without the closures that `Effect.callback` makes for it. */
 export const parked = <A, E, R>(
   fiber: Fiber.Fiber<unknown, unknown>,
   left: () => void
-): Effect.Effect<A, E, R> => parking(fiber).yieldWith(left) as Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  // What the fiber goes on with is of the type that whoever unparks it says.
+  parking(fiber).yieldWith(left) as Effect.Effect<A, E, R>
 
 /** Has a fiber that was parked like this go on. */
 export const unpark = (fiber: Fiber.Fiber<unknown, unknown>, effect: AnyEffect): void =>

@@ -28,7 +28,7 @@ export const boundTcpAddress = (server: Net.Server): Address => {
 const serverFor = ({ onSocket, options }: SocketPlan): Net.Server =>
   Net.createServer({ ...options, allowHalfOpen: true, pauseOnConnect: true }, onSocket)
 
-/** What keep-alive costs at each accept: four calls of the system. */
+/** What Node looks at with each accept. */
 type KeptAlive = Net.Server & {
   keepAlive?: boolean
   readonly keepAliveInitialDelay?: number
@@ -37,7 +37,8 @@ type KeptAlive = Net.Server & {
 
 /**
  * Has a socket that listens hand its keep-alive on to those it accepts, as Linux does (tcp(7): options are inherited),
- * so that Node need not ask for it at each of them. A handle that cannot, as one that is shared, is left as it is.
+ * so that Node need not ask for it with four calls at each of them. A handle that cannot, as one that is shared, is left
+ * as it is. Whoever came in the moment before has none, and the deadlines of everybody.
  */
 const keepAliveOnce = (server: Net.Server): void => {
   // Neither is in the types; where Node should lose one, it goes on asking each time.
