@@ -1,21 +1,17 @@
-import { fileURLToPath } from "node:url"
+import { readdirSync } from "node:fs"
 import { defineConfig } from "vitest/config"
-import "./scripts/groupBy.ts"
+import { maxWorkers, projects, resolve } from "./vitest.shared.ts"
 
-const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+/** These have commands of their own: `npm run test:interop` and `npm run test:fuzz`. */
+const elsewhere = ["interop", "fuzz"]
+
+const folders = readdirSync(new URL("./test", import.meta.url)).filter((name) => !elsewhere.includes(name))
 
 export default defineConfig({
-  resolve: {
-    alias: [
-      { find: /^effect-sluice$/, replacement: source("index.ts") },
-      { find: /^effect-sluice\/testing$/, replacement: source("testing/index.ts") },
-      { find: /^effect-sluice\/(.+)$/, replacement: source("$1.ts") }
-    ]
-  },
+  resolve,
   test: {
-    include: ["test/**/*.test.ts"],
-    // These have commands of their own: `npm run test:interop` and `npm run test:fuzz`.
-    exclude: ["**/node_modules/**", "test/interop/**", "test/fuzz/**"],
+    projects: projects(folders),
+    maxWorkers,
     testTimeout: 30_000,
     coverage: {
       provider: "v8",

@@ -1,7 +1,8 @@
 /** `npm run test:fuzz`: mutations of valid traffic, by the hundred thousand. */
-import { defineConfig, mergeConfig } from "vitest/config"
-import base from "./vitest.config.ts"
+import { defineConfig } from "vitest/config"
+import { maxWorkers, resolve } from "./vitest.shared.ts"
 
-const config = mergeConfig(base, defineConfig({ test: { testTimeout: 600_000 } }))
-
-export default { ...config, test: { ...config.test, include: ["test/fuzz/**/*.test.ts"], exclude: [] } }
+export default defineConfig({
+  resolve,
+  test: { include: ["test/fuzz/**/*.test.ts"], maxWorkers, testTimeout: 600_000 }
+})

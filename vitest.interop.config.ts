@@ -1,7 +1,8 @@
 /** `npm run test:interop`: the examples, driven by clients that others wrote. */
-import { defineConfig, mergeConfig } from "vitest/config"
-import base from "./vitest.config.ts"
+import { defineConfig } from "vitest/config"
+import { maxWorkers, resolve } from "./vitest.shared.ts"
 
-const config = mergeConfig(base, defineConfig({ test: { testTimeout: 60_000, hookTimeout: 60_000 } }))
-
-export default { ...config, test: { ...config.test, include: ["test/interop/**/*.test.ts"], exclude: [] } }
+export default defineConfig({
+  resolve,
+  test: { include: ["test/interop/**/*.test.ts"], maxWorkers, testTimeout: 60_000, hookTimeout: 60_000 }
+})

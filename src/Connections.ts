@@ -100,7 +100,8 @@ export interface Connections<out In, in Out> {
    * Queues a message for every connection, or for those that `to` chooses. The message is encoded and framed once,
    * however many get it. Each connection's queue takes it under `policy`, by default the server's, and none waits: where
    * there is no room and the policy makes none, the connection is reported as `full`, and told as `Dropped`. A failure
-   * of one does not keep the message from the others. Fails, with nothing sent, where it cannot be encoded.
+   * of one does not keep the message from the others. Fails, with nothing sent, where it cannot be encoded. When it leaves
+   * is as with `Groups.send`.
    */
   readonly broadcast: <Message extends Out>(
     message: Message,

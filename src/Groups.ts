@@ -150,6 +150,9 @@ export interface Groups<in out Key, in out Message> {
    * cannot be encoded for one of the protocols.
    *
    * What one fiber sends arrives at each member in that order. Ids in the result are in the order of joining.
+   *
+   * All members get the same bytes, without a copy for each. To fewer than 128 they leave at the end of the microtask; to
+   * more, two turns of the event loop later, in one write with what else these turns brought for the same member.
    */
   readonly send: (
     keys: Key | ReadonlyArray<Key>,

@@ -119,7 +119,8 @@ export interface Wire {
   /** Reads on. */
   readonly resume: () => void
   /**
-   * Hands bytes over, in order; they must not be changed until `written` is called. False means enough is
+   * Hands bytes over, in order; they must not be changed until `written` is called, and never by the wire: others may
+   * have the same. False means enough is
    * underway: wait for `onDrain` before the next. `written` is called once the kernel (or the peer, in memory)
    * has all of them, and never if the wire breaks before.
    */

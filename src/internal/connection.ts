@@ -45,7 +45,7 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   private attributeMap: AttributeMap | undefined
   private ownTimers: Timers | undefined
   /** Its writer and reader fibers, those that were needed so far. */
-  private fibers: Array<Fiber.Fiber<unknown, unknown>> | undefined
+  private fibers: Set<Fiber.Fiber<unknown, unknown>> | undefined
 
   constructor(wire: Wire, shared: ConnectionShared<In, Out>) {
     super(wire, shared)
@@ -95,11 +95,18 @@ export class ConnectionImpl<In, Out> extends ConnectionLife<In, Out> implements 
   forkOwn(effect: Effect.Effect<void>): void {
     const fiber = this.shared.fork(effect)
     if (fiber.pollUnsafe() !== undefined) return
-    this.fibers ??= []
-    this.fibers.push(fiber)
+    this.fibers ??= new Set()
+    this.fibers.add(fiber)
+    fiber.addObserver(() => this.fibers?.delete(fiber))
+  }
+
+  /** How many of those there are at this moment. */
+  get ownFibers(): number {
+    return this.fibers?.size ?? 0
   }
 
   protected endFibers(): void {
+    this.heartbeat?.stop()
     if (this.fibers !== undefined) for (const fiber of this.fibers) fiber.interruptUnsafe()
   }
 

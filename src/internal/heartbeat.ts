@@ -2,103 +2,26 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Pull from "effect/Pull"
-import * as Schedule from "effect/Schedule"
-import { CloseReason } from "../CloseReason.ts"
-import type { Beats, Ping, Pong } from "../Heartbeat.ts"
 import type { ConnectionImpl } from "./connection.ts"
-import type { HeartbeatSettings } from "./deadlineSettings.ts"
+import { type AnyPing, type HeartbeatPlan, wirePing } from "./heartbeatPlan.ts"
+import { Beat, Silence } from "./heartbeatRounds.ts"
 import { settled } from "./settled.ts"
-
-/** The ping of the wire itself. */
-const wirePing = Symbol("effect-sluice/wirePing")
-
-/** How to ping: by a message, or by the wire. */
-type AnyPing<Out> = Ping<Out> | typeof wirePing
-
-/** One of the things to do over and over: ping, mind the peer's silence, or both. */
-interface Round<Out> {
-  readonly ping: AnyPing<Out> | undefined
-  readonly minds: boolean
-}
-
-/** What the connections of a server or client do about heartbeats. */
-export interface HeartbeatPlan<In, Out> {
-  readonly rounds: ReadonlyArray<Round<Out>>
-  readonly misses: number
-  readonly intervals: Effect.Effect<Intervals>
-  readonly theirPing: Ping<In> | undefined
-  readonly ourPong: Pong<Out, In> | undefined
-  readonly theirPong: Pong<In, Out> | undefined
-}
-
-/** The length of the next silence, given the pings since the last sign of life; undefined when there is none. */
-type Intervals = (pings: number) => Effect.Effect<number | undefined>
 
 /** How many bytes of answers may wait for a peer that pings and does not read. */
 const maxPongBytes = 16_384
-
-/** `wirePings` says that wires have pings of their own, for a protocol that has none. */
-export const planHeartbeat = <In, Out>(
-  beats: { readonly ours?: Beats<Out, In> | undefined; readonly theirs?: Beats<In, Out> | undefined },
-  settings: HeartbeatSettings,
-  random: () => number,
-  wirePings: boolean
-): HeartbeatPlan<In, Out> | undefined => {
-  const { ours, theirs } = beats
-  const rounds: Array<Round<Out>> = []
-  if (ours === undefined && theirs === undefined) {
-    if (!wirePings || settings === "off") return undefined
-    rounds.push({ ping: wirePing, minds: true })
-  }
-  const answered = theirs?.pong !== undefined
-  if (ours?.ping !== undefined) rounds.push({ ping: ours.ping, minds: answered })
-  // A peer whose pings we answer pings only while it hears nothing: then its silence says nothing.
-  if (theirs?.ping !== undefined && ours?.pong === undefined && !(ours?.ping !== undefined && answered)) {
-    rounds.push({ ping: undefined, minds: true })
-  }
-  return {
-    rounds: settings === "off" ? [] : rounds,
-    misses: settings === "off" ? 0 : settings.misses,
-    intervals: settings === "off" ? Effect.never : makeIntervals(settings, random),
-    theirPing: theirs?.ping,
-    ourPong: ours?.pong,
-    theirPong: theirs?.pong
-  }
-}
-
-const makeIntervals = (
-  settings: Exclude<HeartbeatSettings, "off">,
-  random: () => number
-): Effect.Effect<Intervals> => {
-  if (settings.schedule === undefined) {
-    const interval = Duration.toMillis(settings.interval)
-    return Effect.succeed(() => Effect.sync(() => interval * (1 + settings.jitter * (2 * random() - 1))))
-  }
-  // The options' type says so, and their schema has seen that it is one.
-  const schedule = settings.schedule as Schedule.Schedule<unknown, number>
-  return Effect.map(
-    Schedule.toStep(schedule),
-    (step) => (pings) =>
-      Effect.clockWith((clock) =>
-        step(clock.currentTimeMillisUnsafe(), pings).pipe(
-          Effect.map(([, delay]): number | undefined => Duration.toMillis(delay)),
-          Pull.catchDone(() => Effect.succeed(undefined))
-        )
-      )
-  )
-}
 
 export class Heartbeat<In, Out> {
   /** How long the last answered ping took, in milliseconds. */
   roundTrip: number | undefined
 
-  private readonly connection: ConnectionImpl<In, Out>
-  private readonly plan: HeartbeatPlan<In, Out>
+  readonly connection: ConnectionImpl<In, Out>
+  readonly plan: HeartbeatPlan<In, Out>
   /** When the oldest ping without an answer was sent, on the reading clock. */
   private pingedAt: number | undefined
   private left = false
   private wakes: Array<() => void> | undefined
+  private silence: Silence<In, Out> | undefined
+  private beat: Beat<In, Out> | undefined
 
   constructor(connection: ConnectionImpl<In, Out>, plan: HeartbeatPlan<In, Out>) {
     this.connection = connection
@@ -130,6 +53,7 @@ export class Heartbeat<In, Out> {
 
   /** The reader reads again. */
   readingAgain(): void {
+    this.silence?.readingAgain()
     const { wakes } = this
     this.wakes = undefined
     if (wakes !== undefined) for (const wake of wakes) wake()
@@ -140,20 +64,26 @@ export class Heartbeat<In, Out> {
     return this.plan.rounds.length > 0
   }
 
-  /** The heartbeat fiber: until no more input can come. */
-  run(): Effect.Effect<void> {
-    const [first, ...others] = this.plan.rounds.map((round) => this.round(round))
-    if (first === undefined) return Effect.void
-    return others.length === 0 ? first : Effect.all([first, ...others], { concurrency: 2, discard: true })
+  /** Begins what goes on until no more input can come. */
+  begin(): void {
+    for (const { minds, ping } of this.plan.rounds) {
+      if (minds) this.silence = new Silence(this, ping)
+      else if (ping !== undefined) this.beat = new Beat(this, ping)
+    }
+    this.silence?.begin()
+    this.beat?.begin()
   }
 
-  private round({ minds, ping }: Round<Out>): Effect.Effect<void> {
-    return minds ? mind(this, this.plan, this.connection, ping) : beat(this, this.plan.intervals, ping)
+  /** The connection has ended: nothing comes due any more. */
+  stop(): void {
+    this.silence?.stop()
+    this.beat?.stop()
   }
 
   /** The connection speaks another protocol. */
   leave(): void {
     this.left = true
+    this.stop()
     this.readingAgain()
   }
 
@@ -216,50 +146,3 @@ export class Heartbeat<In, Out> {
     })
   }
 }
-
-/** Minds the peer's silence: pings into it, and closes when it lasts. */
-const mind = Effect.fnUntraced(function* <In, Out>(
-  heartbeat: Heartbeat<In, Out>,
-  plan: HeartbeatPlan<In, Out>,
-  connection: ConnectionImpl<In, Out>,
-  ping: AnyPing<Out> | undefined
-) {
-  const { reader } = connection
-  while (true) {
-    const next = yield* plan.intervals
-    const since = reader.readSince
-    let moment = since
-    for (let missed = 0; ; missed++) {
-      const interval = yield* next(missed)
-      if (interval !== undefined) {
-        moment += interval
-        yield* heartbeat.until(moment)
-        // Where this process itself stood still, the next ping has its full time all the same.
-        moment = Math.max(moment, heartbeat.clock())
-      }
-      if (heartbeat.over) return
-      if (reader.readSince !== since) break
-      if (interval === undefined || missed === plan.misses) {
-        connection.closeWith(CloseReason.HeartbeatTimeout())
-        return
-      }
-      if (ping !== undefined) yield* heartbeat.send(ping)
-    }
-  }
-})
-
-/** Gives signs of life that nobody answers. */
-const beat = Effect.fnUntraced(function* <In, Out>(
-  heartbeat: Heartbeat<In, Out>,
-  intervals: Effect.Effect<Intervals>,
-  ping: AnyPing<Out> | undefined
-) {
-  const next = yield* intervals
-  for (let pings = 0; ; pings++) {
-    const interval = yield* next(pings)
-    if (interval === undefined) return
-    yield* Effect.sleep(Duration.millis(interval))
-    if (heartbeat.over || ping === undefined) return
-    yield* heartbeat.send(ping)
-  }
-})

@@ -3,10 +3,11 @@ import { ByteWriter, recycle } from "../ByteWriter.ts"
 import type { Framing } from "../Framing.ts"
 import type { Wire } from "../Transport.ts"
 import { emptyBytes } from "./bytes.ts"
-import { flushSoon } from "./flushSoon.ts"
+import { flushSoon, flushTogether } from "./flushSoon.ts"
 import type { FrameLane } from "./frameLane.ts"
 import { type FastEncoding, fastEncodingOf } from "./framing/fastEncoding.ts"
 import type { OutboundHost } from "./outboundHost.ts"
+import type { SharedFrames } from "./sharedFrames.ts"
 
 /**
  * A control lane, which goes first, and a data lane, each one buffer of encoded frames that leaves in one write.
@@ -16,6 +17,8 @@ import type { OutboundHost } from "./outboundHost.ts"
  *
  * One buffer knows no messages. From one that a policy may drop or replace later until the next flush, frames wait
  * apart, in a lane behind that buffer.
+ *
+ * What many peers get is not copied into the buffer of each of them, as long as nothing else waits here.
  */
 export abstract class OutboundLanes {
   /** Data messages waiting here; control frames do not count. */
@@ -39,9 +42,11 @@ export abstract class OutboundLanes {
   protected control: ByteWriter | undefined
   /** Holds something whenever it is there. */
   protected lane: FrameLane | undefined
+  /** All that the data lane holds, whenever it is there. */
+  protected sharedFrames: SharedFrames | undefined
   protected undrained = 0
   protected corks = 0
-  protected scheduled = false
+  private scheduled: "not" | "soon" | "together" = "not"
   protected closed = false
   protected senders: Array<() => void> = none
   protected receipts: Array<() => void> = none
@@ -93,6 +98,7 @@ export abstract class OutboundLanes {
   }
 
   protected get dataBytes(): number {
+    if (this.sharedFrames !== undefined) return this.sharedFrames.length
     return this.lane === undefined ? this.data.length : this.data.length + this.lane.bytes
   }
 
@@ -116,6 +122,14 @@ export abstract class OutboundLanes {
       this.write(control.take())
       if (this.blocked) return
     }
+    const { sharedFrames } = this
+    if (sharedFrames !== undefined) {
+      this.sharedFrames = undefined
+      this.messagesWritten += this.messages
+      this.messages = 0
+      if (this.hand(sharedFrames.bytes)) this.wakeSenders()
+      return
+    }
     if (this.lane !== undefined) {
       this.lane.drainTo(this.data)
       this.lane = undefined
@@ -125,6 +139,13 @@ export abstract class OutboundLanes {
     this.messages = 0
     this.write(this.data.take())
     if (!this.blocked) this.wakeSenders()
+  }
+
+  /** Other frames come behind those that are shared. */
+  protected unshare(): void {
+    if (this.sharedFrames === undefined) return
+    this.data.writeBytes(this.sharedFrames.bytes)
+    this.sharedFrames = undefined
   }
 
   /** From now on offers are of another framing. What waits keeps its form and leaves before all that comes. */
@@ -154,6 +175,7 @@ export abstract class OutboundLanes {
 
   /** What waits in either lane goes first and in its order, ahead of control frames that come later too. */
   protected seal(): void {
+    this.unshare()
     this.lane?.drainTo(this.data)
     this.lane = undefined
     if (this.data.length === 0) return
@@ -200,6 +222,7 @@ export abstract class OutboundLanes {
     if (this.messages > 0) this.abandoned = this.messages
     recycle(this.data.take())
     this.lane = undefined
+    this.sharedFrames = undefined
     this.control = undefined
     this.messages = 0
     this.undrained = 0
@@ -213,26 +236,31 @@ export abstract class OutboundLanes {
     return this.closed && this.bytes === 0
   }
 
-  protected write(bytes: Uint8Array): void {
+  /** Hands over a buffer of its own, which goes to the next batch once the kernel has it. */
+  private write(bytes: Uint8Array): void {
+    // Mostly the kernel took it all within the call.
+    if (this.hand(bytes) && this.wire.unsent === 0) recycle(bytes)
+  }
+
+  /** Hands bytes over; says whether the wire takes more. */
+  private hand(bytes: Uint8Array): boolean {
     this.bytesWritten += bytes.length
     this.host.written()
+    if (this.wire.write(bytes, this.receipts === none ? undefined : this.takeReceipts())) return true
+    this.blocked = true
+    this.undrained = bytes.length
+    this.host.outboundBlocked()
+    this.needWriter()
+    return false
+  }
+
+  private takeReceipts(): (() => void) | undefined {
     // Receipts are for data, which still waits while the control lane goes first.
-    const receipts = this.dataBytes === 0 ? this.receipts : none
-    if (receipts !== none) this.receipts = none
-    const written =
-      receipts === none
-        ? undefined
-        : () => {
-            for (const receipt of receipts) receipt()
-          }
-    if (!this.wire.write(bytes, written)) {
-      this.blocked = true
-      this.undrained = bytes.length
-      this.host.outboundBlocked()
-      this.needWriter()
-    } else if (this.wire.unsent === 0) {
-      // The kernel took it all within the call.
-      recycle(bytes)
+    if (this.dataBytes > 0) return undefined
+    const { receipts } = this
+    this.receipts = none
+    return () => {
+      for (const receipt of receipts) receipt()
     }
   }
 
@@ -246,14 +274,23 @@ export abstract class OutboundLanes {
   protected schedule(): void {
     if (this.corks > 0) return
     if (this.blocked) this.host.account()
-    if (this.scheduled) return
-    this.scheduled = true
+    if (this.scheduled === "soon") return
+    this.scheduled = "soon"
     flushSoon(this)
+  }
+
+  // The same for what others get, too, and which may therefore leave a little later.
+  protected scheduleShared(): void {
+    if (this.corks > 0) return
+    if (this.blocked) this.host.account()
+    if (this.scheduled !== "not") return
+    this.scheduled = "together"
+    flushTogether(this)
   }
 
   /** The end of the microtask. The writer fiber is needed only for what comes behind: the end of our side. */
   flushNow(): void {
-    this.scheduled = false
+    this.scheduled = "not"
     this.flush()
     if (this.closed && !this.blocked) this.wakeWriter?.()
   }

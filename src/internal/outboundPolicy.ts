@@ -2,6 +2,7 @@
 import type { Policy, PolicyName } from "../Outbound.ts"
 import type { Offer } from "./outboundHost.ts"
 import type { OutboundQueue } from "./outboundQueue.ts"
+import type { SharedFrames } from "./sharedFrames.ts"
 
 /** The connection whose queue it is. */
 export interface PolicyHost {
@@ -15,18 +16,18 @@ export const keyOf = <Message>(policy: Policy<Message>, message: Message): unkno
   policy._tag === "Conflate" ? policy.key(message) : undefined
 
 /**
- * Offers the frame of one message where nobody waits. `full` says that it is not in the queue, and that this was
+ * Offers the frame of one message that others get, too, where nobody waits. `full` says that it is not in the queue, and that this was
  * counted.
  */
 export const offerFrame = <Message>(
   host: PolicyHost,
   policy: Policy<Message>,
   key: unknown,
-  frame: Uint8Array
+  frame: SharedFrames
 ): "queued" | "full" | "closed" => {
   const offer = evictsOrReplaces(policy, key)
-    ? offerApart(host.outbound, policy, key, frame, false)
-    : host.outbound.offerEncoded(frame, 1)
+    ? offerApart(host.outbound, policy, key, frame.bytes, false)
+    : host.outbound.offerShared(frame)
   if (offer === "queued" || offer === "closed") return offer
   refuse(host, policy, frame.length)
   return "full"

@@ -7,6 +7,7 @@ import { emptyBytes } from "./bytes.ts"
 import { FrameLane, shareFrom } from "./frameLane.ts"
 import type { Offer } from "./outboundHost.ts"
 import { none, OutboundLanes } from "./outboundLanes.ts"
+import type { SharedFrames } from "./sharedFrames.ts"
 
 /**
  * Frames are encoded as they are offered, straight into the buffer that leaves.
@@ -46,6 +47,7 @@ export class OutboundQueue extends OutboundLanes {
     const { encodeAll } = this.fast
     if (encodeAll === undefined || this.closed || this.lane !== undefined) return from
     if (!admitted && (this.senders.length > 0 || this.full)) return from
+    this.unshare()
     const next = encodeAll(payloads, from, this.maxBytes - this.undrained, this.data)
     if (next > from) {
       this.messages += next - from
@@ -68,6 +70,7 @@ export class OutboundQueue extends OutboundLanes {
     if (inPlace === undefined || lane !== undefined || (!admitted && this.senders.length > 0))
       return undefined
     if (this.closed || (admitted ? this.bytesFull : this.full)) return undefined
+    this.unshare()
     const start = data.length
     let error: Other | PayloadError | undefined
     let done = false
@@ -84,21 +87,28 @@ export class OutboundQueue extends OutboundLanes {
     return "queued"
   }
 
-  /** Appends frames that were encoded elsewhere, for `count` messages; for broadcasts. */
-  offerEncoded(frames: Uint8Array, count: number): Offer {
+  /** Appends the frame of a message that others get, too. */
+  offerShared(one: SharedFrames): Exclude<Offer, object> {
     if (this.closed) return "closed"
     if (this.senders.length > 0) return "full"
     if (this.full) {
       this.flush()
       if (this.full) return "full"
     }
-    // A long one waits as it is, so that its bytes exist once however many peers stand still.
-    if (frames.length >= shareFrom) this.lane ??= new FrameLane()
-    if (this.lane === undefined) this.data.writeBytes(frames)
-    else this.lane.push(frames)
-    this.messages += count
-    this.schedule()
+    if (this.blocked || this.data.length > 0 || this.lane !== undefined) this.appendShared(one.bytes)
+    else this.sharedFrames = this.sharedFrames === undefined ? one : this.sharedFrames.followedBy(one)
+    this.messages++
+    this.scheduleShared()
     return "queued"
+  }
+
+  /** Appends a frame of others to frames of its own, or where the wait may be long. */
+  private appendShared(frame: Uint8Array): void {
+    this.unshare()
+    // A long one waits as it is, so that its bytes exist once however many peers stand still.
+    if (frame.length >= shareFrom) this.lane ??= new FrameLane()
+    if (this.lane === undefined) this.data.writeBytes(frame)
+    else this.lane.push(frame)
   }
 
   /** Appends a frame for which the oldest of its kind are dropped where there is no room, and which may be itself. */
@@ -114,6 +124,7 @@ export class OutboundQueue extends OutboundLanes {
       dropped++
       bytes += evicted.length
     }
+    this.unshare()
     this.lane ??= new FrameLane()
     this.lane.pushEvictable(frame)
     this.messages++
@@ -140,6 +151,7 @@ export class OutboundQueue extends OutboundLanes {
       this.flush()
       if (this.full) return "full"
     }
+    this.unshare()
     this.lane ??= new FrameLane()
     this.lane.pushKeyed(key, frame)
     this.messages++
@@ -209,6 +221,7 @@ export class OutboundQueue extends OutboundLanes {
   }
 
   private append(payload: Uint8Array): PayloadError | undefined {
+    this.unshare()
     if (this.lane === undefined) return this.framing.encode(payload, this.data)
     const frame = this.frame(payload)
     if (!(frame instanceof Uint8Array)) return frame

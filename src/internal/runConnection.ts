@@ -35,7 +35,16 @@ export const runConnection = <In, Out, R>(
   host: ConnectionHost<In, Out, R>
 ): void => {
   const { heartbeat, scope } = connection
-  if (heartbeat?.active === true) connection.forkOwn(greeted(connection, heartbeat.run()))
+  if (heartbeat?.active === true) {
+    if (connection.greeting === undefined) heartbeat.begin()
+    else
+      connection.forkOwn(
+        greeted(
+          connection,
+          Effect.sync(() => heartbeat.begin())
+        )
+      )
+  }
   const fiber = host.forkHandler(greeted(connection, handler), scope)
   connection.start(fiber)
   connection.onceEnded(fiber, new Ending(connection, fiber, host))

@@ -3,12 +3,12 @@ import * as Effect from "effect/Effect"
 import type { BroadcastResult } from "../Connections.ts"
 import type { Policy } from "../Outbound.ts"
 import type { CodecError, PayloadError } from "../SluiceError.ts"
-import { emptyBytes } from "./bytes.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import { encodeFrame } from "./encodeFrame.ts"
 import { forEachEager } from "./forEachEager.ts"
 import { keyOf, offerFrame } from "./outboundPolicy.ts"
+import { SharedFrames } from "./sharedFrames.ts"
 
 /** A member, with what it was when it joined. */
 export interface Addressee<in Message> {
@@ -23,7 +23,7 @@ export interface Addressee<in Message> {
 interface Edition<Message> {
   readonly shared: Addressee<Message>["shared"]
   readonly as: Addressee<Message>["as"]
-  frame: Uint8Array
+  frame: SharedFrames
 }
 
 type EncodeError = CodecError | PayloadError
@@ -42,7 +42,7 @@ export const sendToEach = <Message>(
 const print = <Message>(edition: Edition<Message>, message: Message): Effect.Effect<void, EncodeError> => {
   const { as, shared } = edition
   return Effect.mapEager(encodeFrame(shared, as === undefined ? message : as(message)), (frame) => {
-    edition.frame = frame
+    edition.frame = new SharedFrames(frame)
   })
 }
 
@@ -74,6 +74,8 @@ const deliver = <Message>(
   return { delivered, failed }
 }
 
+const nothing = new SharedFrames(new Uint8Array(0))
+
 class Editions<Message> {
   readonly all: Array<Edition<Message>> = []
   private readonly index = new Map<
@@ -92,7 +94,7 @@ class Editions<Message> {
     }
     let edition = ofShared.get(as)
     if (edition === undefined) {
-      edition = { shared, as, frame: emptyBytes }
+      edition = { shared, as, frame: nothing }
       ofShared.set(as, edition)
       this.all.push(edition)
     }

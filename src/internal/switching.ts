@@ -11,7 +11,8 @@ import { codecError } from "./codec/schemaCodec.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionShared } from "./connectionShared.ts"
 import { framingFor } from "./datagram/carriedBy.ts"
-import { Heartbeat, planHeartbeat } from "./heartbeat.ts"
+import { Heartbeat } from "./heartbeat.ts"
+import { planHeartbeat } from "./heartbeatPlan.ts"
 import type { InboundQueue } from "./inboundQueue.ts"
 import { type Holding, leaving, mayLeave } from "./leaving.ts"
 import type { OutboundHost } from "./outboundHost.ts"
@@ -115,7 +116,7 @@ const enter = <In, Out, NextIn, NextOut>(
   own.inbound = own.newInbound()
   own.inbound.onTaken = inbound.onTaken
   own.heartbeat = shared.heartbeat && new Heartbeat(own, shared.heartbeat)
-  if (own.heartbeat?.active === true) own.runOwn(own.heartbeat.run())
+  if (own.heartbeat?.active === true) own.heartbeat.begin()
   const current = new SwitchedConnection(own)
   // The first protocol's queue, whose messages only the first holder asks for.
   const left = (core.switched?.left ?? inbound) as unknown as InboundQueue<NextIn>

@@ -1,17 +1,13 @@
 /** Listening sockets, and programs that inherit them. */
 import { type ChildProcess, spawn } from "node:child_process"
 import * as Net from "node:net"
-import { fileURLToPath } from "node:url"
 import { Program } from "../examples/support.ts"
-
-const file = fileURLToPath(new URL("program.ts", import.meta.url))
+import { builtProgram } from "../support/built.ts"
 
 /** The program, as `exec` takes it. */
 export const command = (options: object = {}): ReadonlyArray<string> => [
   process.execPath,
-  "--import",
-  "tsx",
-  file,
+  builtProgram(new URL("program.ts", import.meta.url)),
   JSON.stringify(options)
 ]
 

@@ -5,10 +5,10 @@ import * as Net from "node:net"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { createInterface } from "node:readline"
-import { fileURLToPath } from "node:url"
 import { afterEach, assert, describe, it } from "vitest"
+import { builtProgram } from "../support/built.ts"
 
-const fixture = fileURLToPath(new URL("fixtures/server.ts", import.meta.url))
+const fixture = builtProgram(new URL("fixtures/server.ts", import.meta.url))
 
 /** Rounds of the test with a random moment. */
 const rounds = Number(process.env.DRAIN_ROUNDS ?? 20)
@@ -41,7 +41,7 @@ afterEach(() => {
 
 const start = (environment: Readonly<Record<string, string>> = {}): Promise<Running> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--import", "tsx", fixture], {
+    const child = spawn(process.execPath, [fixture], {
       env: { ...process.env, ...environment },
       stdio: ["ignore", "pipe", "inherit"]
     })

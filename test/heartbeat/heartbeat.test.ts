@@ -7,6 +7,7 @@ import * as Codec from "../../src/Codec.ts"
 import type * as Connection from "../../src/Connection.ts"
 import * as Framing from "../../src/Framing.ts"
 import type { HeartbeatMessages, HeartbeatOptions } from "../../src/Heartbeat.ts"
+import { coreOf } from "../../src/internal/coreOf.ts"
 import * as Protocol from "../../src/Protocol.ts"
 import * as Server from "../../src/Server.ts"
 import * as TransportMemory from "../../src/TransportMemory.ts"
@@ -143,6 +144,52 @@ describe("a server that pings", () => {
       yield* settle
       assert.strictEqual(it.connection.stats.roundTripMillis, 100)
       assert.strictEqual(it.lines().at(-1), "hello")
+    }).pipe(provideMemory)
+  )
+
+  it.effect("no fiber sleeps from one ping to the next", () =>
+    Effect.gen(function* () {
+      const it = yield* served(serverPings)
+      const core = coreOf(it.connection)
+      assert.strictEqual(core?.ownFibers, 0)
+      for (let i = 1; i <= 3; i++) {
+        yield* adjust(25_000)
+        assert.strictEqual(it.pings(), i)
+        assert.strictEqual(core?.ownFibers, 0)
+        it.client.write("PONG\n")
+        yield* settle
+      }
+    }).pipe(provideMemory)
+  )
+
+  it.effect("a ping that takes its time is a fiber of the connection for as long, and ends with it", () =>
+    Effect.gen(function* () {
+      const slow = Codec.make<string>("slow", {
+        encode: (line) => Effect.as(Effect.sleep("10 seconds"), new TextEncoder().encode(line)),
+        decode: (frame) => Effect.succeed(new TextDecoder().decode(frame))
+      })
+      const opened = yield* Deferred.make<Peer>()
+      yield* Server.make(
+        Protocol.heartbeat({ ...Plain, fromServer: slow }, serverPings),
+        (connection) =>
+          Effect.andThen(Deferred.succeed(opened, connection), Stream.runDrain(connection.messages)),
+        { heartbeat: steady, deadlines: noDeadlines }
+      )
+      const client = yield* rawClient
+      const core = coreOf(yield* Deferred.await(opened))
+      for (const expected of ["PING\n", "PING\nPING\n"]) {
+        yield* adjust(25_000)
+        assert.strictEqual(core?.ownFibers, 1)
+        yield* adjust(10_000)
+        assert.strictEqual(client.text(), expected)
+        assert.strictEqual(core?.ownFibers, 0)
+        client.write("PONG\n")
+        yield* settle
+      }
+      yield* adjust(25_000)
+      assert.strictEqual(core?.ownFibers, 1)
+      client.wire.destroy()
+      yield* eventually(() => core?.ownFibers === 0, "its fiber is gone")
     }).pipe(provideMemory)
   )
 

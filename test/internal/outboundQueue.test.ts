@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as Framing from "../../src/Framing.ts"
 import { OutboundQueue } from "../../src/internal/outboundQueue.ts"
+import { SharedFrames } from "../../src/internal/sharedFrames.ts"
 import { runWriter } from "../../src/internal/writer.ts"
 import { FakeWire } from "./fakeWire.ts"
 
@@ -126,17 +127,17 @@ describe("OutboundQueue", () => {
     assert.strictEqual(queue.offer(bytes("2")), "queued")
     assert.isTrue(queue.full)
     assert.strictEqual(queue.offer(bytes("3")), "full")
-    assert.strictEqual(queue.offerEncoded(bytes("3\n"), 1), "full")
+    assert.strictEqual(queue.offerShared(new SharedFrames(bytes("3\n"))), "full")
     assert.deepStrictEqual(wire.writes, ["on the wire\n"])
     wire.room = true
     queue.drained()
     assert.deepStrictEqual(wire.writes, ["on the wire\n", "1\n2\n"])
     assert.strictEqual(queue.offer(bytes("3")), "queued")
-    assert.strictEqual(queue.offerEncoded(bytes("4\n5\n"), 2), "queued")
-    assert.strictEqual(queue.messages, 3)
+    assert.strictEqual(queue.offerShared(new SharedFrames(bytes("4\n"))), "queued")
+    assert.strictEqual(queue.messages, 2)
     queue.uncork()
-    assert.deepStrictEqual(wire.writes, ["on the wire\n", "1\n2\n", "3\n4\n5\n"])
-    assert.strictEqual(queue.messagesWritten, 6)
+    assert.deepStrictEqual(wire.writes, ["on the wire\n", "1\n2\n", "3\n4\n"])
+    assert.strictEqual(queue.messagesWritten, 5)
   })
 
   it("is full by bytes, those that the wire took without draining included", () => {
@@ -311,7 +312,7 @@ describe("OutboundQueue", () => {
       yield* Fiber.join(waiting)
       assert.deepStrictEqual(log, ["2: closed"])
       assert.strictEqual(queue.offer(bytes("3")), "closed")
-      assert.strictEqual(queue.offerEncoded(bytes("3\n"), 1), "closed")
+      assert.strictEqual(queue.offerShared(new SharedFrames(bytes("3\n"))), "closed")
       assert.isUndefined(queue.offerControl(bytes("ping")))
       assert.isFalse(queue.finished)
       wire.room = true

@@ -1,38 +1,12 @@
 /** Programs of several processes, and people who talk to them line by line. */
 import * as Fs from "node:fs"
 import * as Net from "node:net"
-import * as Path from "node:path"
 import * as Tls from "node:tls"
-import { fileURLToPath } from "node:url"
-import { buildSync } from "esbuild"
 import { type Ended, Program } from "../examples/support.ts"
+import { builtProgram } from "../support/built.ts"
 
-const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
-
-const built = new Map<string, string>()
-
-/** A fixture as plain JavaScript, built once for a test file: most of a test would be the loader of its processes. */
-export const fixture = (name: string): string => {
-  const before = built.get(name)
-  if (before !== undefined) return before
-  const directory = pathOf(`../../node_modules/.cache/effect-sluice-multicore/${process.pid}`)
-  const outfile = Path.join(directory, `${name}.mjs`)
-  buildSync({
-    entryPoints: [pathOf(`fixtures/${name}.ts`)],
-    outfile,
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    target: "node20",
-    sourcemap: "inline",
-    logLevel: "error",
-    alias: { "effect-sluice": pathOf("../../src/index.ts") },
-    packages: "external"
-  })
-  if (built.size === 0) process.on("exit", () => Fs.rmSync(directory, { recursive: true, force: true }))
-  built.set(name, outfile)
-  return outfile
-}
+/** A fixture, built. */
+export const fixture = (name: string): string => builtProgram(new URL(`fixtures/${name}.ts`, import.meta.url))
 
 export const host = "127.0.0.1"
 

@@ -4,6 +4,7 @@ import { ByteWriter } from "../../src/ByteWriter.ts"
 import * as Framing from "../../src/Framing.ts"
 import { FrameLane } from "../../src/internal/frameLane.ts"
 import { OutboundQueue } from "../../src/internal/outboundQueue.ts"
+import { SharedFrames } from "../../src/internal/sharedFrames.ts"
 import { FakeWire } from "../internal/fakeWire.ts"
 
 const bytes = (text: string): Uint8Array => Buffer.from(text)
@@ -74,7 +75,7 @@ describe("OutboundQueue with frames apart", () => {
     const { drained, dropped, queue } = stuck({ maxMessages: 4 })
     queue.offerKeyed("x", bytes("x1\n"), false)
     queue.offer(bytes("between"))
-    queue.offerEncoded(bytes("framed\n"), 1)
+    queue.offerShared(new SharedFrames(bytes("framed\n")))
     queue.offerKeyed("y", bytes("y1\n"), false)
     // Full, and still there is a place for what has one.
     assert.strictEqual(queue.offerKeyed("z", bytes("z1\n"), false), "full")

@@ -1,10 +1,10 @@
 /** Ten thousand bad peers of every kind, one after another, against one server in a process of its own. */
 import { type ChildProcess, fork } from "node:child_process"
 import * as Net from "node:net"
-import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, expect, it } from "vitest"
+import { builtProgram } from "../support/built.ts"
 
-const fixture = fileURLToPath(new URL("fixtures/besieged.ts", import.meta.url))
+const fixture = builtProgram(new URL("fixtures/besieged.ts", import.meta.url))
 
 /** How many peers in all, and how many at a time. */
 const total = Number(process.env.BAD_PEERS ?? 10_000)
@@ -113,7 +113,7 @@ afterAll(() => {
 
 const start = async () => {
   const child = fork(fixture, {
-    execArgv: ["--expose-gc", "--import", "tsx"],
+    execArgv: ["--expose-gc"],
     stdio: ["ignore", "inherit", "inherit", "ipc"]
   })
   children.push(child)

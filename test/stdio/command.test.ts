@@ -1,15 +1,15 @@
 /** Clients that start a program and speak on its standard input and output. */
-import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import * as Client from "../../src/Client.ts"
 import { formatAddress } from "../../src/Transport.ts"
 import * as TransportStdio from "../../src/TransportStdio.ts"
+import { builtProgram } from "../support/built.ts"
 import { take } from "../support/pair.ts"
 import { problemsOf } from "../transport/nodeSupport.ts"
 import { Lines } from "./programs.ts"
 
-const file = fileURLToPath(new URL("programs.ts", import.meta.url))
+const file = builtProgram(new URL("programs.ts", import.meta.url))
 
 const connect = (options: TransportStdio.CommandOptions, client: Client.ClientOptions<string> = {}) =>
   Client.connect(Lines, client).pipe(Effect.provide(TransportStdio.layerCommand(options)))
@@ -19,7 +19,7 @@ const shell = (script: string, client: Client.ClientOptions<string> = {}) =>
 
 const ours = (...args: ReadonlyArray<string>): TransportStdio.CommandOptions => ({
   command: process.execPath,
-  args: ["--import", "tsx", file, ...args]
+  args: [file, ...args]
 })
 
 const isRunning = (pid: number): boolean => {

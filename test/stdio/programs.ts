@@ -87,4 +87,4 @@ const programs: Readonly<Record<string, () => void>> = {
 }
 
 const name = process.argv[2]
-if (name !== undefined && process.argv[1]?.endsWith("programs.ts") === true) programs[name]?.()
+if (name !== undefined && process.argv[1]?.endsWith("programs.mjs") === true) programs[name]?.()

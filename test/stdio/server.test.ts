@@ -1,12 +1,12 @@
 /** Servers on their own standard input and output. */
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
 import { Cast, Program } from "../examples/support.ts"
+import { builtProgram } from "../support/built.ts"
 
-const file = fileURLToPath(new URL("programs.ts", import.meta.url))
-const args = (name: string) => ["--import", "tsx", file, name]
+const file = builtProgram(new URL("programs.ts", import.meta.url))
+const args = (name: string) => [file, name]
 const cast = new Cast()
 afterAll(cast.leave)
 

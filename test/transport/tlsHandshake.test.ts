@@ -134,7 +134,8 @@ describe("handshake", () => {
 
   it.live("tells once of a peer that talks nonsense, and of one that hangs up", () =>
     Effect.gen(function* () {
-      const { port, reception } = yield* serve()
+      // Who hangs up is told of when the time for its handshake is over.
+      const { port, reception } = yield* serve({ ...identity(), handshakeTimeout: "1 second" })
       const nonsense = yield* plainSocket(port)
       nonsense.write("GET / HTTP/1.1\r\n\r\n")
       yield* closeOf(nonsense)

@@ -1,7 +1,7 @@
 /** The rules of RFC 6455 for what comes after the handshake, case by case, by bare bytes. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { closeFrame, codeOf, frame, framesOf, request, say, serve, splitHead } from "./support.ts"
+import { closeFrame, codeOf, echo, frame, framesOf, request, say, serve, splitHead } from "./support.ts"
 
 interface Case {
   /** What the client sends. */
@@ -112,7 +112,7 @@ describe("what a client may send", () => {
   for (const [name, { code, echoed = [], pongs = [], send }] of Object.entries(cases)) {
     it.live(`${name}: ${code}`, () =>
       Effect.gen(function* () {
-        const { port } = yield* serve({ maxMessageBytes: 4096 })
+        const { port } = yield* serve({ maxMessageBytes: 4096 }, echo, { closeTimeout: "1 second" })
         const { head, rest } = splitHead(yield* say(port, request(), ...send))
         assert.match(head, /^HTTP\/1\.1 101 /)
         const frames = framesOf(rest)

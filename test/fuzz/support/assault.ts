@@ -22,28 +22,44 @@ export interface Assault {
   readonly judge: (outcome: Outcome) => string | undefined
   /** Into how many assaults the run's cases are divided. Default 1. */
   readonly shares?: number
+  /** How many connections there are at a time; more where the server takes its time with them. Default 64. */
+  readonly together?: number
 }
 
-const together = 64
+/** Milliseconds in which a server has to be done with a connection. */
+const patience = 30_000
 
-/** One connection: says its piece and ends its side; waits until the server is done with it. */
+// Errors come by the thousand, and most of what they cost is their stack. A case that is repeated alone has it.
+if (cases > 1) Error.stackTraceLimit = 0
+
+/** One connection: says its piece and ends its side; waits until the server is done with it. Undefined: in vain. */
 const attack = (pieces: ReadonlyArray<Uint8Array>, sent: Uint8Array) =>
   Effect.flatMap(Connector, ({ connect }) =>
     Effect.flatMap(connect, (wire) =>
-      Effect.callback<Outcome>((resume) => {
+      Effect.callback<Outcome | undefined>((resume) => {
         const heard: Array<Uint8Array> = []
         let ended = false
+        const timer = setTimeout(() => {
+          resume(Effect.undefined)
+          wire.destroy()
+        }, patience)
         wire.attach({
           onData: (chunk) => void heard.push(chunk),
           onEnd: () => {
             ended = true
           },
           onDrain: () => {},
-          onClose: (error) => resume(Effect.succeed({ sent, heard: Buffer.concat(heard), ended, error }))
+          onClose: (error) => {
+            clearTimeout(timer)
+            resume(Effect.succeed({ sent, heard: Buffer.concat(heard), ended, error }))
+          }
         })
         for (const piece of pieces) wire.write(piece)
         wire.end()
-        return Effect.sync(() => wire.destroy())
+        return Effect.sync(() => {
+          clearTimeout(timer)
+          wire.destroy()
+        })
       })
     )
   )
@@ -57,7 +73,8 @@ export const assault = Effect.fnUntraced(function* ({
   judge,
   name,
   server,
-  shares = 1
+  shares = 1,
+  together = 64
 }: Assault) {
   announceSeed(name)
   const count = Math.ceil(cases / shares)
@@ -66,8 +83,8 @@ export const assault = Effect.fnUntraced(function* ({
     const random = new Random(seed + index)
     const tokens = conversations[random.below(conversations.length)]!
     const sent = mutate(random, tokens)
-    return Effect.flatMap(Effect.timeoutOption(attack(random.cut(sent), sent), "30 seconds"), (outcome) => {
-      const problem = outcome._tag === "None" ? "neither answered nor closed" : judge(outcome.value)
+    return Effect.flatMap(attack(random.cut(sent), sent), (outcome) => {
+      const problem = outcome === undefined ? "neither answered nor closed" : judge(outcome)
       return problem === undefined
         ? Effect.void
         : Effect.die(

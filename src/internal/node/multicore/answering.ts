@@ -7,6 +7,7 @@ import type { ConnectionImpl } from "../../connection.ts"
 import { offerFrame } from "../../outboundPolicy.ts"
 import { Registry } from "../../registry.ts"
 import type { LiveServer, ServerDirectory } from "../../serverDirectory.ts"
+import { SharedFrames } from "../../sharedFrames.ts"
 import type { AnswerTo, Question } from "./messages.ts"
 
 /** A message as one frame for each codec that a connection may speak; that of the protocol itself has no name. */
@@ -53,7 +54,7 @@ export class Answering implements ServerDirectory {
       case "Unicast":
         return Effect.sync(() => {
           const connection = this.find(question.protocol, question.id)
-          return connection === undefined ? "closed" : offer(connection, question.frames)
+          return connection === undefined ? "closed" : offer(connection, question.frames.map(shared))
         })
       case "CloseById":
         return Effect.sync(() => {
@@ -106,8 +107,9 @@ export class Answering implements ServerDirectory {
   private broadcast(protocol: string, frames: ReadonlyArray<Printed>): AnswerTo<"Broadcast"> {
     let delivered = 0
     const failed: Array<AnswerTo<"Broadcast">["failed"][number]> = []
+    const copies = frames.map(shared)
     for (const connection of this.connectionsOf(protocol)) {
-      const reason = offer(connection, frames)
+      const reason = offer(connection, copies)
       if (reason === "queued") delivered++
       else failed.push({ id: connection.id, reason })
     }
@@ -115,7 +117,15 @@ export class Answering implements ServerDirectory {
   }
 }
 
-const offer = (connection: Peer, frames: ReadonlyArray<Printed>): Delivery => {
+/** A frame as those get it who speak a codec. */
+interface Shared {
+  readonly codec: string | undefined
+  readonly frame: SharedFrames
+}
+
+const shared = ({ codec, frame }: Printed): Shared => ({ codec, frame: new SharedFrames(frame) })
+
+const offer = (connection: Peer, frames: ReadonlyArray<Shared>): Delivery => {
   const away = awayFrom(connection)
   if (away !== undefined) return away
   const codec = connection.agreed?.codec

@@ -1,0 +1,4 @@
+/** Comes before each test file of `npm run test:fibers`. */
+import { directPath } from "../../src/internal/directPath.ts"
+
+directPath.enabled = false
