@@ -474,7 +474,12 @@ const anyCommand = (random: Random): ReadonlyArray<string> => {
   return pick<() => ReadonlyArray<string>>(random, [
     () => ["GET", key()],
     () => ["SET", key(), value()],
-    () => ["SET", key(), value(), ...some(() => pick(random, ["NX", "XX", "EX", "PX", "1000000", "nx", "0"]))],
+    () => [
+      "SET",
+      key(),
+      value(),
+      ...some(() => pick(random, ["NX", "XX", "EX", "PX", "1000000", "nx", "0"]))
+    ],
     () => ["DEL", ...some(key)],
     () => ["EXISTS", ...some(key)],
     () => ["INCR", key()],
