@@ -1,8 +1,8 @@
 /** `npm run test:fuzz`: mutations of valid traffic, by the hundred thousand. */
 import { defineConfig } from "vitest/config"
-import { maxWorkers, resolve } from "./vitest.shared.ts"
+import { resolve } from "./vitest.shared.ts"
 
 export default defineConfig({
   resolve,
-  test: { include: ["test/fuzz/**/*.test.ts"], maxWorkers, testTimeout: 600_000 }
+  test: { include: ["test/fuzz/**/*.test.ts"], maxWorkers: 2, testTimeout: 600_000 }
 })

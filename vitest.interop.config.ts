@@ -1,8 +1,8 @@
 /** `npm run test:interop`: the examples, driven by clients that others wrote. */
 import { defineConfig } from "vitest/config"
-import { maxWorkers, resolve } from "./vitest.shared.ts"
+import { resolve } from "./vitest.shared.ts"
 
 export default defineConfig({
   resolve,
-  test: { include: ["test/interop/**/*.test.ts"], maxWorkers, testTimeout: 60_000, hookTimeout: 60_000 }
+  test: { include: ["test/interop/**/*.test.ts"], maxWorkers: 2, testTimeout: 60_000, hookTimeout: 60_000 }
 })

@@ -13,8 +13,8 @@ export const resolve = {
   ]
 }
 
-/** By default there is one worker less than there are processors. */
-export const maxWorkers = 2
+/** How many test files run at a time. Many tests mostly wait, for processes and for time: two processors are busy with three. */
+export const maxWorkers = 3
 
 /**
  * Folders whose tests share a thread with others: they start no processes, and change nothing that the others see. It

@@ -45,6 +45,7 @@ export const variants: ReadonlyArray<Variant> = [
   { name: "plain", server: "sluice", argument: "plain", ...bytes, extra: true, note: "every deadline off" },
   { name: "deadlines", server: "sluice", argument: "deadlines", ...bytes, note: "every deadline on" },
   { name: "heartbeat", server: "sluice", argument: "heartbeat", ...bytes, note: "the same, and a heartbeat" },
+  { name: "workers", server: "sluice", argument: "workers", ...bytes, note: "both, and `Workers.limit`" },
 
   // One process and several, with some work for each message; they share the cores with the load client.
   { name: "workAlone", server: "sluiceWork", argument: "alone", ...work, note: "one process, no supervisor" },
@@ -77,8 +78,24 @@ export const variants: ReadonlyArray<Variant> = [
   { name: "route", server: "sluiceRoute", kind: "tagged", baseline: "netRoute", note: "`Handler.route`" },
   { name: "netJson", server: "netJson", kind: "json", baseline: "netJson", note: "JSON by hand, checked" },
   { name: "json", server: "sluice", argument: "json", kind: "json", baseline: "netJson" },
+  {
+    name: "jsonCompiled",
+    server: "sluiceCompiled",
+    argument: "json",
+    kind: "json",
+    baseline: "netJson",
+    note: "with `SchemaJITCompiler`"
+  },
   { name: "netBinary", server: "netBinary", kind: "packed", baseline: "netBinary", note: "fields by hand" },
   { name: "binary", server: "sluice", argument: "binary", kind: "binary", baseline: "netBinary" },
+  {
+    name: "binaryCompiled",
+    server: "sluiceCompiled",
+    argument: "binary",
+    kind: "binary",
+    baseline: "netBinary",
+    note: "with `SchemaJITCompiler`"
+  },
 
   { name: "netBroadcast", server: "netBroadcast", kind: "bytes", baseline: "netBroadcast", broadcasts: true },
   { name: "broadcast", server: "sluiceBroadcast", kind: "bytes", baseline: "netBroadcast", broadcasts: true },

@@ -20,7 +20,16 @@ export interface Workload {
 const bytes = ["net", "effectSocket", "stream", "map"]
 const styles = ["each", "sync", "gen"]
 const liveness = ["deadlines", "heartbeat"]
-const typed = ["netRoute", "route", "netJson", "json", "netBinary", "binary"]
+const typed = [
+  "netRoute",
+  "route",
+  "netJson",
+  "json",
+  "jsonCompiled",
+  "netBinary",
+  "binary",
+  "binaryCompiled"
+]
 const instead = ["effectRpc", "ws", "socketIo", "grpc", "nest"]
 
 const several = ["workAlone", "work1", "work2", "netCluster2"]
@@ -41,8 +50,8 @@ export const workloads: ReadonlyArray<Workload> = [
     ...echo,
     connections: 16,
     window: 64,
-    variants: [...bytes, ...styles, ...liveness, ...typed, ...instead],
-    quick: [...bytes, "sync", "gen", "netRoute", "route", "netJson", "json", ...instead]
+    variants: [...bytes, ...styles, ...liveness, "workers", ...typed, ...instead],
+    quick: [...bytes, "sync", "gen", "netRoute", "route", "netJson", "json", "jsonCompiled", ...instead]
   },
   { name: "pipelined-1x64", ...echo, connections: 1, window: 64, variants: bytes },
   {
@@ -67,7 +76,7 @@ export const workloads: ReadonlyArray<Workload> = [
     ...echo,
     connections: 64,
     window: 1,
-    variants: [...bytes, ...styles, ...liveness, ...instead],
+    variants: [...bytes, ...styles, ...liveness, "workers", ...instead],
     quick: ["net", "effectSocket", "stream"]
   },
   { name: "pingpong-512", ...echo, connections: 512, window: 1, variants: bytes },

@@ -11,7 +11,7 @@ import type { ByteWriter } from "./ByteWriter.ts"
 import type { FrameDecoder } from "./Framing.ts"
 import { decodeUtf8, encodeUtf8 } from "./internal/bytes.ts"
 import { toBinarySchema } from "./internal/codec/binary.ts"
-import { Detour, directOf, fromDirect, valueOf } from "./internal/codec/direct.ts"
+import { Detour, directOf, fromDirect, valueOf, withDirect } from "./internal/codec/direct.ts"
 import { messagePackForm, messagePackProblem } from "./internal/codec/messagePack.ts"
 import { codecError, schemaDecoder, schemaEncoder } from "./internal/codec/schemaCodec.ts"
 import { selfDelimitingCodec } from "./internal/codec/selfDelimiting.ts"
@@ -75,7 +75,16 @@ export const fail = (codec: string, message: string): Effect.Effect<never, Codec
  * @category constructors
  * @since 0.1.0
  */
-export const bytes: Codec<Uint8Array> = make("bytes", { decode: Exit.succeed, encode: Exit.succeed })
+export const bytes: Codec<Uint8Array> = withDirect(
+  make("bytes", { decode: (frame) => Exit.succeed(frame), encode: (message) => Exit.succeed(message) }),
+  {
+    decode: (frame) => frame,
+    encode: (message, out) => {
+      out.writeBytes(message)
+      return undefined
+    }
+  }
+)
 
 /**
  * A message is a text. Malformed UTF-8 fails; a byte order mark is kept; lone surrogates are written as U+FFFD.
@@ -97,6 +106,9 @@ export const utf8: Codec<string> = fromDirect(
 
 /**
  * A message is a JSON text (RFC 8259) of the schema's JSON form: dates are ISO texts, `bigint`s are texts.
+ *
+ * Small messages cost less where Effect compiles their schemas, as it does in a program that begins with
+ * `import "effect/schema/SchemaJITCompiler/enable"`. That holds for all codecs that have a schema.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /** The limit for a tagged protocol: the id of each message read, its handler chosen, the answer under its id again, by hand. */
-import { serveByHand } from "../lib/netServer.ts"
+import { serveFrames } from "../lib/netServer.ts"
 
 interface Message {
   readonly _tag: "Data" | "Note"
@@ -14,11 +14,25 @@ const decode = (frame: Uint8Array): Message => {
   throw new Error(`unknown id ${id}`)
 }
 
-const encode = ({ _tag, body }: Message): Uint8Array => {
-  const frame = new Uint8Array(2 + body.length)
-  frame[1] = _tag === "Data" ? 1 : 2
-  frame.set(body, 2)
-  return frame
+/** All answers in one buffer, each written where it belongs. */
+const encode = (messages: ReadonlyArray<Message>): Buffer => {
+  let total = 0
+  for (let i = 0; i < messages.length; i++) total += 6 + messages[i]!.body.length
+  const out = Buffer.allocUnsafe(total)
+  let at = 0
+  for (let i = 0; i < messages.length; i++) {
+    const { _tag, body } = messages[i]!
+    const length = 2 + body.length
+    out[at] = length >>> 24
+    out[at + 1] = length >>> 16
+    out[at + 2] = length >>> 8
+    out[at + 3] = length
+    out[at + 4] = 0
+    out[at + 5] = _tag === "Data" ? 1 : 2
+    out.set(body, at + 6)
+    at += 4 + length
+  }
+  return out
 }
 
 const routes: Record<Message["_tag"], (message: Message) => Message> = {
@@ -26,7 +40,10 @@ const routes: Record<Message["_tag"], (message: Message) => Message> = {
   Note: ({ body }) => ({ _tag: "Note", body })
 }
 
-serveByHand((frame) => {
-  const message = decode(frame)
-  return encode(routes[message._tag](message))
+serveFrames((frames, socket) => {
+  const answers = frames.map((frame) => {
+    const message = decode(frame)
+    return routes[message._tag](message)
+  })
+  if (!socket.write(encode(answers))) socket.pause()
 })

@@ -1,6 +1,6 @@
 /** This library with the codec of raw bytes or of a schema, and the handler that the first argument names. */
 import { Effect, Stream } from "effect"
-import { Codec, type Connection, Framing, Handler, Protocol, type Server } from "effect-sluice"
+import { Codec, type Connection, Framing, Handler, Protocol, type Server, Workers } from "effect-sluice"
 import { Reading } from "../lib/reading.ts"
 import { serveSluice } from "../lib/sluiceServer.ts"
 
@@ -62,6 +62,12 @@ const withPings = Protocol.heartbeat(protocol(Codec.bytes), {
   fromClient: { pong: { make: () => Uint8Array.of(10), is: isBeat(10) } }
 })
 
+const watched = { ...everyDeadline, heartbeat: { interval: "5 minutes" } } as const
+
+const limited = Handler.each(
+  (message: Uint8Array, connection: Connection.Connection<Uint8Array, Uint8Array>) => connection.send(message)
+).pipe(Workers.limit())
+
 function isBeat(kind: number) {
   return (message: Uint8Array): boolean => message.length === 1 && message[0] === kind
 }
@@ -82,7 +88,21 @@ switch (style) {
     serveSluice(protocol(Codec.bytes), stream, everyDeadline)
     break
   case "heartbeat":
-    serveSluice(withPings, stream, { ...everyDeadline, heartbeat: { interval: "5 minutes" } })
+    serveSluice(withPings, stream, watched)
+    break
+  case "workers":
+    Workers.make().pipe(
+      Effect.flatMap((workers) =>
+        Effect.sync(() =>
+          serveSluice(
+            withPings,
+            (connection) => Effect.provideService(limited(connection), Workers.Workers, workers),
+            watched
+          )
+        )
+      ),
+      Effect.runSync
+    )
     break
   default: {
     const handler = bytesHandlers[style]

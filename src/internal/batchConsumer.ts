@@ -3,7 +3,7 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { isInterruptible, swapCurrentFiber } from "./effectInternals.ts"
+import { canPark, isInterruptible, parked, swapCurrentFiber, unpark } from "./effectInternals.ts"
 import type { InboundQueue, Taker } from "./inboundQueue.ts"
 import { settled } from "./settled.ts"
 
@@ -42,6 +42,11 @@ export class Consumer<A, E, E2, R> implements Taker<A, E>, BatchConsumer, Handli
   private readonly f: ConsumeBatch<A, E2, R>
   readonly runsInline: boolean
   private readonly fiber: Fiber.Fiber<unknown, unknown>
+  /** Its fiber is parked, or about to be, and is to go on with what comes. */
+  private waiting = false
+  private entering = false
+  /** What came before the fiber was parked. */
+  private early: Effect.Effect<void, E2, R> | undefined
   private resume: ((effect: Effect.Effect<void, E2, R>) => void) | undefined
   /** What waits for the end of the batch at hand. */
   private afterwards: (() => void) | undefined
@@ -55,7 +60,7 @@ export class Consumer<A, E, E2, R> implements Taker<A, E>, BatchConsumer, Handli
   }
 
   get over(): boolean {
-    return this.resume === undefined || this.afterwards !== undefined
+    return !this.waiting || this.afterwards !== undefined
   }
 
   /** What the fiber does: takes what is here, and parks. Completes when the queue has ended and is empty. */
@@ -76,16 +81,45 @@ export class Consumer<A, E, E2, R> implements Taker<A, E>, BatchConsumer, Handli
   }
 
   private park(): Effect.Effect<void, E2, R> {
-    return Effect.callback<void, E2, R>((resume) => {
-      // A fiber may have let others on since it found nothing here.
-      if (this.queue.hasNow) return resume(Effect.suspend(() => this.next()))
-      this.resume = resume
-      this.queue.await(this)
-      return Effect.sync(() => {
-        this.resume = undefined
-        this.queue.forget(this)
-      })
-    })
+    return canPark
+      ? Effect.withFiber(() => this.enter() ?? parked(this.fiber, () => this.left()))
+      : Effect.callback<void, E2, R>((resume) => {
+          this.resume = resume
+          const now = this.enter()
+          if (now !== undefined) return resume(now)
+          return Effect.sync(() => this.left())
+        })
+  }
+
+  /** Begins to wait. What to do instead, where there is something. */
+  private enter(): Effect.Effect<void, E2, R> | undefined {
+    // A fiber may have let others on since it found nothing here.
+    if (this.queue.hasNow) return Effect.suspend(() => this.next())
+    this.waiting = true
+    this.entering = true
+    this.queue.await(this)
+    this.entering = false
+    const { early } = this
+    this.early = undefined
+    return early
+  }
+
+  /** The fiber goes on. */
+  private left(): void {
+    this.resume = undefined
+    // Unless somebody has seen to it, it was interrupted.
+    if (!this.waiting) return
+    this.waiting = false
+    this.queue.forget(this)
+  }
+
+  private goOnWith(effect: Effect.Effect<void, E2, R>): void {
+    this.waiting = false
+    const { resume } = this
+    this.resume = undefined
+    if (this.entering) this.early = effect
+    else if (resume !== undefined) resume(effect)
+    else unpark(this.fiber, effect)
   }
 
   /** A batch, within the call that brings it. */
@@ -113,26 +147,16 @@ export class Consumer<A, E, E2, R> implements Taker<A, E>, BatchConsumer, Handli
       this.afterwards = undefined
       afterwards()
     }
-    const { resume } = this
-    if (resume === undefined) return
-    if (exit === undefined) {
-      this.resume = undefined
-      resume(this.goOn(effect))
-    } else if (Exit.isFailure(exit)) {
-      this.resume = undefined
-      resume(Exit.failCause(exit.cause))
-    } else if (queue.over) {
-      this.end()
-    } else {
-      queue.await(this)
-    }
+    if (!this.waiting) return
+    if (exit === undefined) this.goOnWith(this.goOn(effect))
+    else if (Exit.isFailure(exit)) this.goOnWith(Exit.failCause(exit.cause))
+    else if (queue.over) this.end()
+    else queue.await(this)
   }
 
   /** The queue has ended. */
   end(): void {
-    const { resume } = this
-    this.resume = undefined
-    resume?.(Exit.void)
+    if (this.waiting) this.goOnWith(Exit.void)
   }
 
   isOf(fiber: Fiber.Fiber<unknown, unknown>): boolean {

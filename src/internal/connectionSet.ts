@@ -209,7 +209,7 @@ export class ConnectionSet<In, Out, E, R> {
     connection.skips?.tell()
     this.tellLost(connection)
     if (this.events.active) this.tellEnd(connection, reason)
-    this.gate?.left(connection.remoteAddress)
+    this.gate?.left(connection)
     this.wakeIfEmpty()
   }
 

@@ -26,8 +26,8 @@ export interface ConnectionShared<In, Out> {
   readonly carriage: Carriage | undefined
   readonly decode: (frame: Uint8Array) => Effect.Effect<In, CodecError>
   readonly encode: (message: Out) => Effect.Effect<Uint8Array, CodecError>
-  /** Both as plain functions, for messages that need no effect. */
-  readonly decodeNow: (frame: Uint8Array) => In | Detour<In>
+  /** Both as plain functions, for messages that need no effect. Where `decodeNow` is not through, `decode` is. */
+  readonly decodeNow: (frame: Uint8Array) => In | Detour<In, unknown>
   readonly encodeNow: (message: Out, out: ByteWriter) => Detour<Uint8Array> | undefined
   /** Whether the protocol may be left. */
   readonly switchable: boolean

@@ -2,10 +2,13 @@
  * What the direct path knows of how Effect's values are made inside. Nothing of it is promised by Effect, so it is tried
  * when this file is loaded: where an effect is made differently, it is unknown here, and goes through a fiber.
  */
+import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
 
 export type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 
@@ -141,3 +144,64 @@ export const swapCurrentFiber = (fiber: AnyFiber): AnyFiber => {
 export const isInterruptible = (fiber: AnyFiber): boolean =>
   // Not in its type.
   (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible !== false
+
+interface Parking {
+  /** What an effect evaluates to that parks its fiber. `left` is called when the fiber goes on, for whatever reason. */
+  readonly yieldWith: (left: () => void) => AnyEffect
+  /** Goes on with an effect. */
+  readonly evaluate: (effect: AnyEffect) => void
+}
+
+// Not in its type.
+const parking = (fiber: object): Parking => fiber as Parking
+
+/** Parks the fiber that evaluates the result, without the closures that `Effect.callback` makes for it. */
+export const parked = <A, E, R>(
+  fiber: Fiber.Fiber<unknown, unknown>,
+  left: () => void
+): Effect.Effect<A, E, R> =>
+  // What the fiber goes on with is of the type that whoever unparks it says.
+  parking(fiber).yieldWith(left) as Effect.Effect<A, E, R>
+
+/** Has a fiber that was parked like this go on. */
+export const unpark = (fiber: Fiber.Fiber<unknown, unknown>, effect: AnyEffect): void =>
+  parking(fiber).evaluate(effect)
+
+/** Whether fibers park so: one that goes on, and one that is interrupted. */
+export const canPark: boolean = (() => {
+  try {
+    let left = 0
+    const fork = () => Effect.runFork(Effect.withFiber((fiber) => parked(fiber, () => left++)))
+    const one = fork()
+    const other = fork()
+    if (one.pollUnsafe() !== undefined || left > 0) return false
+    unpark(one, Exit.void)
+    other.interruptUnsafe()
+    const [ended, interrupted] = [one.pollUnsafe(), other.pollUnsafe()]
+    return (
+      left === 2 &&
+      ended !== undefined &&
+      Exit.isSuccess(ended) &&
+      interrupted !== undefined &&
+      Exit.hasInterrupts(interrupted)
+    )
+  } catch {
+    return false
+  }
+})()
+
+/** What all channels inherit, where a stream's is nothing but its transformation. */
+const channels = (() => {
+  const { channel } = Stream.fromPull(Exit.succeed(Effect.never))
+  return Object.keys(channel).join() === "transform" ? parentOf(channel) : undefined
+})()
+
+/** The stream of a pull. `Stream.fromPull` makes twice as much, to catch what an exit cannot throw. */
+export const streamOfPull = <A, E>(
+  pull: Exit.Exit<Pull.Pull<NonEmptyReadonlyArray<A>, E>>
+): Stream.Stream<A, Pull.ExcludeDone<E>> => {
+  if (channels === undefined) return Stream.fromPull(pull)
+  const channel = Object.create(channels)
+  channel.transform = () => pull
+  return Stream.fromChannel(channel)
+}

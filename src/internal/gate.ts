@@ -103,10 +103,10 @@ export class Gate {
   }
 
   /** A connection is gone. */
-  left(address: Address): void {
+  left(connection: { readonly remoteAddress: Address }): void {
     const { perAddress } = this
     if (perAddress !== undefined) {
-      const ip = ipOf(address)
+      const ip = ipOf(connection.remoteAddress)
       const count = ip === undefined ? undefined : perAddress.get(ip)
       if (ip !== undefined && count !== undefined) {
         if (count > 1) perAddress.set(ip, count - 1)

@@ -158,9 +158,12 @@ export class InboundQueue<A, E = ConnectionClosed> {
     })
   }
 
-  /** Handles all batches that are left, in order. Completes when the input has ended, however it did. */
-  consume<E2, R>(f: ConsumeBatch<A, E2, R>): Effect.Effect<void, E2, R> {
-    return Effect.withFiber((fiber) => new Consumer(this, f, fiber).next())
+  /** Handles all batches that are left, in order, and goes on with `behind` when the input has ended, however it did. */
+  consume<E2, R, B, E3, R3>(
+    f: ConsumeBatch<A, E2, R>,
+    behind: () => Effect.Effect<B, E3, R3>
+  ): Effect.Effect<B, E2 | E3, R | R3> {
+    return Effect.withFiber((fiber) => Effect.flatMap(new Consumer(this, f, fiber).next(), behind))
   }
 
   /** How the input ended, for one who was there to its end: well, or with its failure. */
@@ -170,6 +173,12 @@ export class InboundQueue<A, E = ConnectionClosed> {
       ? Exit.void
       : // Without `Done`, which was just ruled out.
         Exit.failCause(exit.cause as Cause.Cause<E>)
+  }
+
+  /** Whether the input has ended in good order. */
+  get endedWell(): boolean {
+    const exit = this.ending?.()
+    return exit !== undefined && Exit.isFailure(exit) && Pull.isDoneCause(exit.cause)
   }
 
   /** Adds somebody who waits; there is nothing here. */

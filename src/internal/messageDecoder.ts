@@ -78,6 +78,7 @@ export class MessageDecoder<In, Out> {
       return
     }
     const messages: Array<In> = []
+    const plain = heartbeat === undefined && requests === undefined
     // Of messages without a framing, each counts for as much as any other.
     const each = shared.messageFrames ? Math.floor(size / frames.length) : undefined
     let bytes = 0
@@ -87,7 +88,12 @@ export class MessageDecoder<In, Out> {
       if (!(decoded instanceof Detour)) {
         const length = each ?? frame.length
         bytes += length
-        this.take(decoded, length, messages)
+        if (plain && !(decoded instanceof UnknownMessage)) {
+          this.taken++
+          messages.push(decoded)
+        } else {
+          this.take(decoded, length, messages)
+        }
         continue
       }
       const failed = settled(decoded.effect)
@@ -180,7 +186,7 @@ export class MessageDecoder<In, Out> {
     this.waitingBytes = 0
   }
 
-  private decodeNow(frame: Uint8Array): In | Detour<In> {
+  private decodeNow(frame: Uint8Array): In | Detour<In, unknown> {
     try {
       return this.connection.shared.decodeNow(frame)
     } catch (defect) {

@@ -151,18 +151,13 @@ const codecFields = <In, Out, DecodeServices, EncodeServices, Unused1, Unused2>(
   context: Context.Context<DecodeServices | EncodeServices>
 ) => {
   const [incoming, outgoing] = [directOf(decoder), directOf(encoder)]
-  const provided = <A>(detour: Detour<A, DecodeServices | EncodeServices>): Detour<A> =>
-    new Detour(Effect.provideContext(detour.effect, context))
   return {
     decode: (frame: Uint8Array) => Effect.provideContext(decoder.decode(frame), context),
     encode: (message: Out) => Effect.provideContext(encoder.encode(message), context),
-    decodeNow: (frame: Uint8Array) => {
-      const decoded = incoming.decode(frame)
-      return decoded instanceof Detour ? provided(decoded) : decoded
-    },
+    decodeNow: incoming.decode,
     encodeNow: (message: Out, out: ByteWriter) => {
       const detour = outgoing.encode(message, out)
-      return detour === undefined ? undefined : provided(detour)
+      return detour === undefined ? undefined : new Detour(Effect.provideContext(detour.effect, context))
     },
     views: decoder.views,
     identity: Object.is(decoder, Codec.bytes),

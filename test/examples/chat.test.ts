@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { WebSocket } from "ws"
-import { Cast, example, host, nc, needsNc, Peer, type Program } from "./support.ts"
+import { builtExample, Cast, example, host, nc, needsNc, Peer, type Program } from "./support.ts"
 
 const cast = new Cast()
 const server = cast.add(example("chat/server.ts"))
@@ -36,7 +36,7 @@ const leave = async (person: Program): Promise<void> => {
 }
 
 const joinAsProgram = async (name: string): Promise<Program> => {
-  const program = cast.add(example("chat/client.ts", [name, String(jsonPort)]))
+  const program = cast.add(builtExample("chat/client.ts", [name, String(jsonPort)]))
   await program.says(`Welcome, ${name}.\n`)
   return program
 }
@@ -179,7 +179,7 @@ describe("examples/chat", () => {
     await robot.says("ada: do you hear me?\n")
     robot.type("/who\n")
     await robot.says("In the room: ada, robot\n")
-    const second = cast.add(example("chat/client.ts", ["ada", String(jsonPort)]))
+    const second = cast.add(builtExample("chat/client.ts", ["ada", String(jsonPort)]))
     await second.says("Refused: ada is taken\n")
     second.endInput()
     expect((await second.ended).code).toBe(0)

@@ -1,12 +1,12 @@
 /** `examples/tao`, a process for each mode, and frames as tao's own clients build them. */
 import { afterAll, describe, expect, it } from "vitest"
-import { Cast, example, Peer } from "./support.ts"
+import { builtExample, Cast, example, Peer } from "./support.ts"
 
 const cast = new Cast()
 const servers = {
   echo: cast.add(example("tao/server.ts")),
-  chat: cast.add(example("tao/server.ts", [], { MODE: "chat" })),
-  pingpong: cast.add(example("tao/server.ts", [], { MODE: "pingpong" }))
+  chat: cast.add(builtExample("tao/server.ts", [], { MODE: "chat" })),
+  pingpong: cast.add(builtExample("tao/server.ts", [], { MODE: "pingpong" }))
 }
 afterAll(cast.leave)
 
@@ -85,7 +85,7 @@ describe("examples/tao", () => {
   })
 
   it("refuses a mode that it does not have", async () => {
-    const wrong = cast.add(example("tao/server.ts", [], { MODE: "dance" }))
+    const wrong = cast.add(builtExample("tao/server.ts", [], { MODE: "dance" }))
     expect((await wrong.ended).code).toBe(1)
     expect(wrong.output).toContain("MODE")
   })

@@ -469,10 +469,17 @@ const anyCommand = (random: Random): ReadonlyArray<string> => {
   const field = () => pick(random, ["f", "g", "h"])
   const index = () => pick(random, ["0", "1", "2", "-1", "-2", "5", "-10", "x", "1.5"])
   const some = (what: () => string) => Array.from({ length: 1 + random.below(3) }, what)
+  // Far apart: which of two ends later must not depend on when either server came to it, and none ends meanwhile.
+  const time = () => String(2000 + 100 * random.below(1_000_000))
   return pick<() => ReadonlyArray<string>>(random, [
     () => ["GET", key()],
     () => ["SET", key(), value()],
-    () => ["SET", key(), value(), ...some(() => pick(random, ["NX", "XX", "EX", "PX", "1000", "nx", "0"]))],
+    () => [
+      "SET",
+      key(),
+      value(),
+      ...some(() => pick(random, ["NX", "XX", "EX", "PX", "1000000", "nx", "0"]))
+    ],
     () => ["DEL", ...some(key)],
     () => ["EXISTS", ...some(key)],
     () => ["INCR", key()],
@@ -482,7 +489,7 @@ const anyCommand = (random: Random): ReadonlyArray<string> => {
     () => [
       "EXPIRE",
       key(),
-      pick(random, ["1000", "-1", "0", "x"]),
+      pick(random, [time(), "-1", "0", "x"]),
       ...some(() => pick(random, ["NX", "XX", "GT", "LT"]))
     ],
     () => ["LPUSH", key(), ...some(value)],

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import * as Net from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -6,6 +7,17 @@ import * as TransportNode from "../../src/TransportNode.ts"
 import { failureOf, host, listenOn } from "./nodeSupport.ts"
 import { Reception, Recorder } from "./recorder.ts"
 import { connectThrough, portOf } from "./rigs.ts"
+
+/** The timers of the connections that were accepted on a port. */
+const timersOf = (port: number): ReadonlyArray<string | undefined> => {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`
+  const established = "01"
+  return readFileSync("/proc/net/tcp", "latin1")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => fields[1]?.endsWith(local) === true && fields[3] === established)
+    .map((fields) => fields[5]?.slice(0, 2))
+}
 
 describe("tcp", () => {
   it.live("says that a port is taken, and where", () =>
@@ -76,6 +88,23 @@ describe("tcp", () => {
       assert.deepStrictEqual(server.remoteAddress, client.localAddress)
       assert.deepStrictEqual(server.localAddress, { _tag: "Tcp", host, port: portOf(address) })
       server.destroy()
+    })
+  )
+
+  it.live.skipIf(process.platform !== "linux")("keeps an idle connection alive, where it is told to", () =>
+    Effect.gen(function* () {
+      for (const keepAlive of [true, false]) {
+        const reception = new Reception()
+        const { address } = yield* listenOn({ host, port: 0, keepAlive }, reception)
+        const client = yield* connectThrough(
+          TransportNode.layerTcpClient({ port: portOf(address), keepAlive: false })
+        )
+        const server = yield* reception.take
+        // Of an idle connection, 02 is the timer of its keep-alive.
+        assert.deepStrictEqual(timersOf(portOf(address)), [keepAlive ? "02" : "00"])
+        server.destroy()
+        client.destroy()
+      }
     })
   )
 

@@ -1,5 +1,5 @@
 /** From a connection to a WebSocket, or to an answer that says why not. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Config, ConfigProvider, Effect, Fiber, Layer, Logger, Option, Stream } from "effect"
 import * as Client from "../../src/Client.ts"
 import type { ServerEvent } from "../../src/Events.ts"
@@ -124,6 +124,19 @@ describe("an origin", () => {
     Effect.gen(function* () {
       const { port } = yield* serve({ origins })
       assert.strictEqual(yield* ask(port, "/", { Origin: origin, Host: hostName }), status)
+    })
+  )
+
+  it.live.each([
+    ["http://[", "x"],
+    ["http://x", "["]
+  ])("%s at %s is none, whatever URL.canParse says", ([origin, hostName]) =>
+    Effect.gen(function* () {
+      // Node 20's is wrong about some that are no ASCII, once it has been called often.
+      const canParse = vi.spyOn(URL, "canParse").mockReturnValue(true)
+      yield* Effect.addFinalizer(() => Effect.sync(() => canParse.mockRestore()))
+      const { port } = yield* serve({ origins: "same" })
+      assert.strictEqual(yield* ask(port, "/", { Origin: origin, Host: hostName }), 403)
     })
   )
 })

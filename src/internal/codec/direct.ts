@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import { ByteWriter } from "../../ByteWriter.ts"
 import type * as Codec from "../../Codec.ts"
 import type { CodecError } from "../../SluiceError.ts"
+import { isSuccess } from "../settled.ts"
 
 /** What a direct codec answers where it cannot answer at once, and where it fails: an effect does it. */
 export class Detour<out A, out R = never> {
@@ -37,10 +38,7 @@ export const directOf = <A, RD, RE>({ decode, encode }: Codec.Codec<A, RD, RE>):
 
 /** The value of an effect that has one already. */
 export const valueOf = <A, R>(effect: Effect.Effect<A, CodecError, R>): A | Detour<A, R> =>
-  Exit.isExit(effect) && Exit.isSuccess(effect)
-    ? // Of an effect of `A`.
-      (effect.value as A)
-    : new Detour(effect)
+  isSuccess(effect) ? effect.value : new Detour(effect)
 
 const append = <R>(
   payload: Effect.Effect<Uint8Array, CodecError, R>,
@@ -67,7 +65,15 @@ export const fromDirect = <A, RD = never, RE = never>(
     const detour = direct.encode(message, out)
     return detour === undefined ? Exit.succeed(out.take()) : detour.effect
   }
-  decoders.set(decode, direct.decode)
-  encoders.set(encode, direct.encode)
-  return { name, decode, encode, views, text }
+  return withDirect({ name, decode, encode, views, text }, direct)
+}
+
+/** Says how else a codec's functions can do what they do, and returns it. */
+export const withDirect = <A, RD, RE>(
+  codec: Codec.Codec<A, RD, RE>,
+  direct: Direct<A, RD, RE>
+): Codec.Codec<A, RD, RE> => {
+  decoders.set(codec.decode, direct.decode)
+  encoders.set(codec.encode, direct.encode)
+  return codec
 }

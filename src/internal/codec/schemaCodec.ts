@@ -5,6 +5,7 @@ import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import { CodecError } from "../../SluiceError.ts"
+import { isSuccess } from "../settled.ts"
 
 const issueLimit = 8
 const textLimit = 200
@@ -34,7 +35,9 @@ const withCodecError =
   (input) => {
     let parsed: Effect.Effect<B, CodecError, R>
     try {
-      parsed = Effect.mapErrorEager(parse(input), (issue) => schemaError(codec, issue))
+      const answer = parse(input)
+      if (isSuccess(answer)) return answer
+      parsed = Effect.mapErrorEager(answer, (issue) => schemaError(codec, issue))
     } catch (defect) {
       return overflow(codec, defect)
     }

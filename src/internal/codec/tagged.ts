@@ -107,11 +107,11 @@ export const tableProblems = (
  */
 export const taggedCodec = (table: MessageTable, layout: TypeLayout): Codec.Codec<Tagged> => {
   const byId = new Map<number, Direct<Tagged>>()
-  const byTag = new Map<string, { readonly id: number; readonly codec: Direct<Tagged> }>()
+  const byTag = new Map<string, { readonly head: Uint8Array; readonly codec: Direct<Tagged> }>()
   for (const [tag, entry] of Object.entries(table)) {
     const codec = directOf("codec" in entry ? entry.codec : Codec.json(entry.schema))
     byId.set(entry.id, codec)
-    byTag.set(tag, { id: entry.id, codec })
+    byTag.set(tag, { head: headOf(entry.id, layout), codec })
   }
   return fromDirect<Tagged>(
     "tagged",
@@ -131,15 +131,14 @@ export const taggedCodec = (table: MessageTable, layout: TypeLayout): Codec.Code
         if (entry === undefined) {
           return new Detour(Codec.fail("tagged", `no message of this direction is tagged ${message._tag}`))
         }
-        const start = out.length
-        writeHead(out, entry.id, layout)
+        const start = writeHead(out, entry.head)
         const detour = entry.codec.encode(message, out)
         if (detour === undefined) return undefined
         out.truncate(start)
         return new Detour(
           Effect.mapEager(detour.effect, (body) => {
             const whole = new ByteWriter()
-            writeHead(whole, entry.id, layout)
+            writeHead(whole, entry.head)
             whole.writeBytes(body)
             return whole.take()
           })
@@ -149,17 +148,25 @@ export const taggedCodec = (table: MessageTable, layout: TypeLayout): Codec.Code
   )
 }
 
-/** All that is before the body. Zeros, not `reserve`: what the framing leaves as it is must hold nothing of this process's memory. */
-const writeHead = (out: ByteWriter, id: number, layout: TypeLayout): void => {
-  const start = out.length
-  out.writeZeros(layout.bodyOffset)
-  out.setUint(start + layout.offset, id, layout.width, layout.byteOrder)
+/** All that is before the body: the id, and zeros for what the framing leaves as it is. */
+const headOf = (id: number, layout: TypeLayout): Uint8Array => {
+  const head = new ByteWriter()
+  head.writeZeros(layout.bodyOffset)
+  head.setUint(layout.offset, id, layout.width, layout.byteOrder)
+  return head.take()
+}
+
+/** Appends a head byte by byte: it has few, and to copy so few costs more. Returns where it begins. */
+const writeHead = (out: ByteWriter, head: Uint8Array): number => {
+  const start = out.reserve(head.length)
+  const { bytes } = out
+  for (let i = 0; i < head.length; i++) bytes[start + i] = head[i]!
+  return start
 }
 
 const readUint = (bytes: Uint8Array, { byteOrder, offset, width }: TypeLayout): number => {
   let value = 0
-  for (let i = 0; i < width; i++) {
-    value = value * 256 + bytes[byteOrder === "big" ? offset + i : offset + width - 1 - i]!
-  }
+  if (byteOrder === "big") for (let i = offset; i < offset + width; i++) value = value * 256 + bytes[i]!
+  else for (let i = offset + width - 1; i >= offset; i--) value = value * 256 + bytes[i]!
   return value
 }

@@ -28,6 +28,26 @@ export const boundTcpAddress = (server: Net.Server): Address => {
 const serverFor = ({ onSocket, options }: SocketPlan): Net.Server =>
   Net.createServer({ ...options, allowHalfOpen: true, pauseOnConnect: true }, onSocket)
 
+/** What Node looks at with each accept. */
+type KeptAlive = Net.Server & {
+  keepAlive?: boolean
+  readonly keepAliveInitialDelay?: number
+  readonly _handle?: { readonly setKeepAlive?: (on: boolean, seconds: number) => number } | null
+}
+
+/**
+ * Has a socket that listens hand its keep-alive on to those it accepts, as Linux does (tcp(7): options are inherited),
+ * so that Node need not ask for it with four calls at each of them. A handle that cannot, as one that is shared, is left
+ * as it is. Whoever came in the moment before has none, and the deadlines of everybody.
+ */
+const keepAliveOnce = (server: Net.Server): void => {
+  // Neither is in the types; where Node should lose one, it goes on asking each time.
+  const kept: KeptAlive = server
+  const { _handle, keepAlive, keepAliveInitialDelay } = kept
+  if (process.platform !== "linux" || keepAlive !== true || keepAliveInitialDelay === undefined) return
+  if (_handle?.setKeepAlive?.(true, keepAliveInitialDelay) === 0) kept.keepAlive = false
+}
+
 type TcpPlace = Extract<Place, { _tag: "Tcp" }>
 
 const tcpListenOptions = ({ _tag, host, reusePort, ...options }: TcpPlace): Net.ListenOptions => ({
@@ -36,9 +56,11 @@ const tcpListenOptions = ({ _tag, host, reusePort, ...options }: TcpPlace): Net.
   ...(reusePort === undefined ? {} : { reusePort })
 })
 
-const listenTcp = (plan: SocketPlan, place: TcpPlace) =>
-  listenOn({
-    server: serverFor(plan),
+const listenTcp = (plan: SocketPlan, place: TcpPlace) => {
+  const server = serverFor(plan)
+  server.once("listening", () => keepAliveOnce(server))
+  return listenOn({
+    server,
     options: tcpListenOptions(place),
     target: targetOf(place),
     acceptor: plan.acceptor,
@@ -47,6 +69,7 @@ const listenTcp = (plan: SocketPlan, place: TcpPlace) =>
     busy: plan.busy,
     onClose: plan.onClose
   })
+}
 
 const listenUnix = Effect.fnUntraced(function* (plan: SocketPlan, place: Extract<Place, { _tag: "Unix" }>) {
   const { backlog, mode, path } = place

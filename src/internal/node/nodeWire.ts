@@ -62,7 +62,6 @@ type HandledSocket = Net.Socket & {
  * The socket must be connected, half-open and silent: no 'data' listener, and paused where it reads by itself.
  */
 export class NodeWire implements Wire {
-  readonly remoteAddress: Address
   tls: TlsDetails | undefined
   /** Whom to tell; undefined until it attaches and after the end. */
   receiver: WireReceiver | undefined = undefined
@@ -82,18 +81,21 @@ export class NodeWire implements Wire {
   private lastWrite = 0
 
   private local: Address | undefined
+  private remote: Address | undefined
 
-  /** Without a `localAddress`, the socket is asked when somebody wants to know. */
+  /** Without an address, the one of the socket is told when somebody wants to know. */
   constructor(
     socket: Net.Socket,
     localAddress: Address | undefined,
-    remoteAddress: Address,
+    remoteAddress: Address | undefined,
     tls: TlsDetails | undefined,
     resetSocket: ResetSocket
   ) {
     this.socket = socket
     this.local = localAddress
-    this.remoteAddress = remoteAddress
+    this.remote = remoteAddress
+    // Once asked, Node knows it when the socket is gone, too.
+    if (remoteAddress === undefined) void socket.remoteAddress
     this.tls = tls
     this.resetSocket = resetSocket
     // A plain socket, on which the shared listeners find their wire from here on.
@@ -107,6 +109,11 @@ export class NodeWire implements Wire {
   get localAddress(): Address {
     this.local ??= tcpAddress(this.socket.localAddress, this.socket.localPort)
     return this.local
+  }
+
+  get remoteAddress(): Address {
+    this.remote ??= tcpAddress(this.socket.remoteAddress, this.socket.remotePort)
+    return this.remote
   }
 
   /** The socket, for who speaks another protocol on it. Nobody attaches to the wire then. */
@@ -179,6 +186,7 @@ export class NodeWire implements Wire {
     below.off("error", onError)
     below.off("close", onClose)
     // From here on the socket above tells what happens.
+    this.remote = this.remoteAddress
     below.on("error", () => {})
     this.tls = tls
     this.socket = above

@@ -64,13 +64,7 @@ const announce = (socket: Net.Socket, header: NonNullable<TcpClientSettings["pro
 
 /** A wire in plain text. */
 export const tcpWire = (socket: Net.Socket, ends: Ends = {}): NodeWire =>
-  new NodeWire(
-    socket,
-    undefined,
-    ends.remoteAddress ?? tcpAddress(socket.remoteAddress, socket.remotePort),
-    undefined,
-    resetTcp
-  )
+  new NodeWire(socket, undefined, ends.remoteAddress, undefined, resetTcp)
 
 /** A listener on TCP. */
 export const tcpListener = (

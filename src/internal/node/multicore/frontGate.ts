@@ -13,7 +13,7 @@ export type LetIn = (left: () => void) => void
 
 /** One connection of the machine; its socket is another process's by then. */
 interface Token {
-  readonly address: Address
+  readonly remoteAddress: Address
 }
 
 export class FrontGate {
@@ -33,7 +33,7 @@ export class FrontGate {
         return tokens.size
       },
       now: () => performance.now(),
-      remoteAddresses: () => Array.from(tokens, ({ address }) => address),
+      remoteAddresses: () => Array.from(tokens, ({ remoteAddress }) => remoteAddress),
       open: (wire: Wire) => this.open(wire),
       run,
       refused: onRefused,
@@ -55,10 +55,10 @@ export class FrontGate {
   }
 
   private open(wire: Wire): void {
-    const token: Token = { address: wire.remoteAddress }
+    const token: Token = { remoteAddress: wire.remoteAddress }
     this.tokens.add(token)
     this.letIns.get(wire)?.(() => {
-      if (this.tokens.delete(token)) this.gate.left(token.address)
+      if (this.tokens.delete(token)) this.gate.left(token)
     })
   }
 }
