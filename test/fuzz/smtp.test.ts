@@ -53,8 +53,8 @@ const long = text(
   "\r\n"
 )
 
-// They cost more than they find, so that they are fewer.
-const conversations = [...short, ...short, ...short, long]
+// They cost three times as much and find less, so that they are fewer.
+const conversations = [...Array.from({ length: 12 }, () => short).flat(), long]
 
 const unavailable = "454 no TLS here"
 
