@@ -91,24 +91,31 @@ export class OutboundQueue extends OutboundLanes {
   offerShared(one: SharedFrames): Exclude<Offer, object> {
     if (this.closed) return "closed"
     if (this.senders.length > 0) return "full"
-    if (this.full) {
-      this.flush()
-      if (this.full) return "full"
+    // Mostly nothing waits, and then there is room.
+    if (this.messages === 0 && !this.blocked) {
+      this.sharedFrames = one
+    } else {
+      if (this.full) {
+        this.flush()
+        if (this.full) return "full"
+      }
+      this.appendShared(one)
     }
-    if (this.blocked || this.data.length > 0 || this.lane !== undefined) this.appendShared(one.bytes)
-    else this.sharedFrames = this.sharedFrames === undefined ? one : this.sharedFrames.followedBy(one)
     this.messages++
     this.scheduleShared()
     return "queued"
   }
 
-  /** Appends a frame of others to frames of its own, or where the wait may be long. */
-  private appendShared(frame: Uint8Array): void {
+  private appendShared(one: SharedFrames): void {
+    if (!this.blocked && this.dataBytes === (this.sharedFrames?.length ?? 0)) {
+      this.sharedFrames = this.sharedFrames?.followedBy(one) ?? one
+      return
+    }
     this.unshare()
     // A long one waits as it is, so that its bytes exist once however many peers stand still.
-    if (frame.length >= shareFrom) this.lane ??= new FrameLane()
-    if (this.lane === undefined) this.data.writeBytes(frame)
-    else this.lane.push(frame)
+    if (one.length >= shareFrom) this.lane ??= new FrameLane()
+    if (this.lane === undefined) this.data.writeBytes(one.bytes)
+    else this.lane.push(one.bytes)
   }
 
   /** Appends a frame for which the oldest of its kind are dropped where there is no room, and which may be itself. */

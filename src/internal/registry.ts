@@ -12,13 +12,12 @@ import type {
   Delivery
 } from "../Connections.ts"
 import type { ServerEvent } from "../Events.ts"
-import type { Policy } from "../Outbound.ts"
 import type { MessageError } from "../SluiceError.ts"
 import { type Address, formatAddress } from "../Transport.ts"
 import { awayFrom } from "./away.ts"
 import type { ConnectionImpl } from "./connection.ts"
 import type { ConnectionSet } from "./connectionSet.ts"
-import { type Addressee, sendToEach } from "./sendToEach.ts"
+import { type Peer, sendToAll } from "./sendToEach.ts"
 import { periodOf } from "./timers.ts"
 import { Visits } from "./visits.ts"
 
@@ -60,15 +59,16 @@ export class Registry<In, Out, E, R> implements Connections<In, Out> {
   readonly broadcast: Connections<In, Out>["broadcast"] = (message, options) =>
     Effect.suspend(() => {
       const policy = options?.policy ?? this.set.shared.outboundPolicy
-      const addressees: Array<Addressee<typeof message>> = []
+      const chosen: Array<Peer> = []
       const missed: Array<BroadcastResult["failed"][number]> = []
       for (const connection of this.set) {
         if (options?.to !== undefined && !options.to(connection)) continue
         const away = awayFrom(connection)
-        if (away === undefined) addressees.push(addresseeOf(connection, policy))
+        // It gets what it takes, the server's own messages; what it hands out is nobody's business here.
+        if (away === undefined) chosen.push(connection as unknown as Peer)
         else missed.push({ id: connection.id, reason: away })
       }
-      const sent = sendToEach(addressees, message, policy)
+      const sent = sendToAll(chosen, message, policy)
       return missed.length === 0 ? sent : Effect.map(sent, (result) => withMissed(result, missed))
     })
 
@@ -109,15 +109,6 @@ export class Registry<In, Out, E, R> implements Connections<In, Out> {
       Effect.catchTag("ConnectionClosed", () => Effect.succeed<Delivery>("closed"))
     )
   }
-}
-
-const addresseeOf = <In, Out, Message>(
-  connection: ConnectionImpl<In, Out>,
-  policy: Policy<Message>
-): Addressee<Message> => {
-  // It gets what it takes, the server's own messages; what it hands out is nobody's business here.
-  const peer = connection as unknown as Addressee<Message>["connection"]
-  return { connection: peer, shared: peer.shared, as: undefined, policy }
 }
 
 const withMissed = (

@@ -10,9 +10,12 @@ import { forEachEager } from "./forEachEager.ts"
 import { keyOf, offerFrame } from "./outboundPolicy.ts"
 import { SharedFrames } from "./sharedFrames.ts"
 
+/** A connection of whatever protocol. */
+export type Peer = ConnectionImpl<unknown, unknown>
+
 /** A member, with what it was when it joined. */
 export interface Addressee<in Message> {
-  readonly connection: ConnectionImpl<unknown, unknown>
+  readonly connection: Peer
   readonly shared: ConnectionShared<unknown, unknown>
   /** What its protocol has for the message; undefined where that is the message itself. */
   readonly as: ((message: Message) => unknown) | undefined
@@ -33,58 +36,53 @@ export const sendToEach = <Message>(
   message: Message,
   policy: Policy<Message> | undefined
 ): Effect.Effect<BroadcastResult, EncodeError> => {
-  const editions = new Editions<Message>()
-  for (const addressee of addressees) editions.of(addressee)
-  const printed = forEachEager(editions.all, (edition) => print(edition, message))
-  return Effect.mapEager(printed, () => deliver(addressees, editions, message, policy))
-}
-
-const print = <Message>(edition: Edition<Message>, message: Message): Effect.Effect<void, EncodeError> => {
-  const { as, shared } = edition
-  return Effect.mapEager(encodeFrame(shared, as === undefined ? message : as(message)), (frame) => {
-    edition.frame = new SharedFrames(frame)
+  const mailing = new Mailing(message)
+  const editions = addressees.map(({ as, shared }) => mailing.edition(shared, as))
+  return Effect.mapEager(mailing.print(), () => {
+    for (let i = 0; i < editions.length; i++) {
+      const { connection, policy: own } = addressees[i]!
+      mailing.offer(connection, editions[i]!, policy ?? own)
+    }
+    return mailing.result
   })
 }
 
-const deliver = <Message>(
-  addressees: ReadonlyArray<Addressee<Message>>,
-  editions: Editions<Message>,
+/** The same to connections that take the message as it is, under one policy. */
+export const sendToAll = <Message>(
+  connections: ReadonlyArray<Peer>,
   message: Message,
-  override: Policy<Message> | undefined
-): BroadcastResult => {
-  const delivered: Array<number> = []
-  const failed: Array<BroadcastResult["failed"][number]> = []
-  let policy: Policy<Message> | undefined
-  let key: unknown
-  for (const addressee of addressees) {
-    const { connection } = addressee
-    const under = override ?? addressee.policy
-    if (under !== policy) {
-      policy = under
-      key = keyOf(under, message)
-    }
-    // One that speaks another protocol by now, or not yet its own, would take the bytes for something else.
-    const offer =
-      connection.shared === addressee.shared && connection.greeting === undefined
-        ? offerFrame(connection, under, key, editions.of(addressee).frame)
-        : "closed"
-    if (offer === "queued") delivered.push(connection.id)
-    else failed.push({ id: connection.id, reason: offer })
-  }
-  return { delivered, failed }
+  policy: Policy<Message>
+): Effect.Effect<BroadcastResult, EncodeError> => {
+  const mailing = new Mailing(message)
+  const editions = connections.map(({ shared }) => mailing.edition(shared, undefined))
+  return Effect.mapEager(mailing.print(), () => {
+    for (let i = 0; i < editions.length; i++) mailing.offer(connections[i]!, editions[i]!, policy)
+    return mailing.result
+  })
 }
 
-const nothing = new SharedFrames(new Uint8Array(0))
-
-class Editions<Message> {
-  readonly all: Array<Edition<Message>> = []
+class Mailing<Message> {
+  private readonly message: Message
+  private readonly editions: Array<Edition<Message>> = []
   private readonly index = new Map<
     Edition<Message>["shared"],
     Map<Edition<Message>["as"], Edition<Message>>
   >()
   private last: Edition<Message> | undefined
+  private policy: Policy<Message> | undefined
+  private key: unknown
+  private readonly delivered: Array<number> = []
+  private readonly failed: Array<BroadcastResult["failed"][number]> = []
 
-  of({ as, shared }: Addressee<Message>): Edition<Message> {
+  constructor(message: Message) {
+    this.message = message
+  }
+
+  get result(): BroadcastResult {
+    return { delivered: this.delivered, failed: this.failed }
+  }
+
+  edition(shared: Edition<Message>["shared"], as: Edition<Message>["as"]): Edition<Message> {
     // Mostly all have the same.
     if (this.last !== undefined && this.last.shared === shared && this.last.as === as) return this.last
     let ofShared = this.index.get(shared)
@@ -96,9 +94,35 @@ class Editions<Message> {
     if (edition === undefined) {
       edition = { shared, as, frame: nothing }
       ofShared.set(as, edition)
-      this.all.push(edition)
+      this.editions.push(edition)
     }
     this.last = edition
     return edition
   }
+
+  print(): Effect.Effect<void, EncodeError> {
+    const { message } = this
+    return forEachEager(this.editions, (edition) => {
+      const { as, shared } = edition
+      return Effect.mapEager(encodeFrame(shared, as === undefined ? message : as(message)), (frame) => {
+        edition.frame = new SharedFrames(frame)
+      })
+    })
+  }
+
+  offer(connection: Peer, { frame, shared }: Edition<Message>, policy: Policy<Message>): void {
+    if (policy !== this.policy) {
+      this.policy = policy
+      this.key = keyOf(policy, this.message)
+    }
+    // One that speaks another protocol by now, or not yet its own, would take the bytes for something else.
+    const offer =
+      connection.shared === shared && connection.greeting === undefined
+        ? offerFrame(connection, policy, this.key, frame)
+        : "closed"
+    if (offer === "queued") this.delivered.push(connection.id)
+    else this.failed.push({ id: connection.id, reason: offer })
+  }
 }
+
+const nothing = new SharedFrames(new Uint8Array(0))

@@ -6,10 +6,7 @@ import type { Policy } from "../../Outbound.ts"
 import { GroupLimitReached } from "../../SluiceError.ts"
 import { coreOf } from "../coreOf.ts"
 import { Hub } from "../events.ts"
-import { type Addressee, sendToEach } from "../sendToEach.ts"
-
-/** A connection of whatever protocol. */
-type Peer = Addressee<unknown>["connection"]
+import { type Addressee, type Peer, sendToEach } from "../sendToEach.ts"
 
 interface Limits {
   readonly maxMembers: number
