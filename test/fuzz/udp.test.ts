@@ -147,10 +147,14 @@ describe.each(Object.entries(subjects))("%s", (name, { conversations, framing })
             const decoder = framing.makeDecoder()
             decoder.push(answer, frames)
             decoder.end(frames)
-            assert.lengthOf(frames, 1, "an answer is a datagram of its own")
+            // An assertion costs more than a whole case: only what is wrong comes to one.
+            if (frames.length !== 1) assert.lengthOf(frames, 1, "an answer is a datagram of its own")
             heard.push(Buffer.from(frames[0]!).toString("hex"))
           }
-          assert.deepStrictEqual(heard, expected(framing, sent), `FUZZ_SEED=${key.slice(5)} FUZZ_CASES=1`)
+          const should = expected(framing, sent)
+          if (heard.length !== should.length || heard.some((frame, i) => frame !== should[i])) {
+            assert.deepStrictEqual(heard, should, `FUZZ_SEED=${key.slice(5)} FUZZ_CASES=1`)
+          }
         }
         network.answers.clear()
         network.pass(idleTimeout)

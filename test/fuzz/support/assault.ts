@@ -29,9 +29,6 @@ export interface Assault {
 /** Milliseconds in which a server has to be done with a connection. */
 const patience = 30_000
 
-// Errors come by the thousand, and most of what they cost is their stack. A case that is repeated alone has it.
-if (cases > 1) Error.stackTraceLimit = 0
-
 /** One connection: says its piece and ends its side; waits until the server is done with it. Undefined: in vain. */
 const attack = (pieces: ReadonlyArray<Uint8Array>, sent: Uint8Array) =>
   Effect.flatMap(Connector, ({ connect }) =>

@@ -11,6 +11,9 @@ export { Random }
 /** How many cases a run has: 100 000 in CI, fewer by hand. */
 export const cases = Number(process.env.FUZZ_CASES ?? (process.env.CI === undefined ? 5_000 : 100_000))
 
+// Errors come by the thousand, and most of what they cost is their stack. A case that is repeated alone has it.
+if (cases > 1) Error.stackTraceLimit = 0
+
 /** What a run's randomness comes from. */
 export const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 32))
 
