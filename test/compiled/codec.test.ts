@@ -1,13 +1,16 @@
-/** The codecs once more, with schemas that Effect compiles to JavaScript: nothing of what they do may change. */
+/**
+ * The codecs once more, with schemas that Effect compiles to JavaScript: nothing of what they do may change. In a folder
+ * of its own, since it is so for all that runs in the same process.
+ */
 import "effect/schema/SchemaJITCompiler/enable"
-import "./binary.test.ts"
-import "./json.test.ts"
-import "./messagePack.test.ts"
-import "./services.test.ts"
+import "../codec/binary.test.ts"
+import "../codec/json.test.ts"
+import "../codec/messagePack.test.ts"
+import "../codec/services.test.ts"
 import { afterEach, assert, describe, expect, it, vi } from "@effect/vitest"
 import { Schema } from "effect"
 import * as Codec from "../../src/Codec.ts"
-import { fromText, succeeds } from "./support.ts"
+import { fromText, succeeds } from "../codec/support.ts"
 
 describe("compiled schemas", () => {
   afterEach(() => {
