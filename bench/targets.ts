@@ -49,9 +49,9 @@ export const targets: ReadonlyArray<Target> = [
   speed("pingpong-512", "stream", "net", 0.92),
   speed("connect", "stream", "net", 0.92),
   speed("broadcast-1000", "broadcast", "netBroadcast", 0.9),
-  speed("pipelined-16x64", "stream", "effectSocket", 1.2, 1.1),
+  speed("pipelined-16x64", "stream", "effectSocket", 1.2, 1.05),
   speed("pingpong-64", "stream", "effectSocket", 1.2),
-  speed("connect", "stream", "effectSocket", 2.5, 1.6),
+  speed("connect", "stream", "effectSocket", 2.5, 1.5),
   memory("deadlines", 2),
   memory("heartbeat", 2.5),
   {
