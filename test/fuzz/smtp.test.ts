@@ -54,7 +54,7 @@ const long = text(
 )
 
 // They cost three times as much and find less, so that they are fewer.
-const conversations = [...Array.from({ length: 12 }, () => short).flat(), long]
+const conversations = [...short, ...short, ...short, long]
 
 const unavailable = "454 no TLS here"
 
